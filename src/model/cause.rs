@@ -1,0 +1,103 @@
+/// Why a spy session or an IVR conversation was refused. Callers hear E1 or E2; only audit and `explain` see these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
+pub enum Refusal {
+    #[error("no such dial-operation ID")]
+    UnknownDialId,
+    #[error("wrong password")]
+    WrongPassword,
+    #[error("no dial-operation password set")]
+    PasswordUnset,
+    #[error("locked out after too many failures")]
+    LockedOut,
+    #[error("sign-in could not be checked in time")]
+    Busy,
+    #[error("nothing, or too little, was entered")]
+    NoEntry,
+    #[error("no such extension")]
+    UnknownExtension,
+    #[error("no right on this phone terminal")]
+    NoRight,
+    #[error("the right has no such mode")]
+    ModeNotGranted,
+    #[error("the right does not hold at this hour")]
+    OutsideHours,
+    #[error("denied by rule")]
+    Denied,
+    #[error("the extension is protected")]
+    Protected,
+    #[error("not in a call")]
+    NotInCall,
+    #[error("the call is on hold")]
+    OnHold,
+    #[error("the supervisor's own phone")]
+    OwnPhone,
+    #[error("the supervisor is part of this call")]
+    OwnCall,
+    #[error("an IVR or a spy leg, not a call")]
+    NotSpiable,
+    #[error("no dialling from mobile in short form")]
+    ShortDialFromMobile,
+    #[error("a field of the short dial is missing or too many")]
+    ShortDialMalformed,
+    #[error("the store did not answer")]
+    StoreUnavailable,
+}
+
+impl Refusal {
+    /// The stable word that stands in the audit trail.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Refusal::UnknownDialId => "unknown-dial-id",
+            Refusal::WrongPassword => "wrong-password",
+            Refusal::PasswordUnset => "password-unset",
+            Refusal::LockedOut => "locked-out",
+            Refusal::Busy => "busy",
+            Refusal::NoEntry => "no-entry",
+            Refusal::UnknownExtension => "unknown-extension",
+            Refusal::NoRight => "no-right",
+            Refusal::ModeNotGranted => "mode-not-granted",
+            Refusal::OutsideHours => "outside-hours",
+            Refusal::Denied => "denied",
+            Refusal::Protected => "protected",
+            Refusal::NotInCall => "not-in-call",
+            Refusal::OnHold => "on-hold",
+            Refusal::OwnPhone => "own-phone",
+            Refusal::OwnCall => "own-call",
+            Refusal::NotSpiable => "not-spiable",
+            Refusal::ShortDialFromMobile => "short-dial-from-mobile",
+            Refusal::ShortDialMalformed => "short-dial-malformed",
+            Refusal::StoreUnavailable => "store-unavailable",
+        }
+    }
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndCause {
+    /// The watched call ended (C1).
+    CallEnded,
+    /// The extension left the call: transfer, park (C1, D7).
+    Transferred,
+    /// The right was revoked, denied or ran out of hours.
+    RightLost,
+    SupervisorHungUp,
+    EndedByAdministrator,
+    /// The engine is shutting down.
+    Shutdown,
+    /// Signalling or media of the supervisor's own leg failed.
+    LegFailed,
+}
+
+impl EndCause {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            EndCause::CallEnded => "call-ended",
+            EndCause::Transferred => "transferred",
+            EndCause::RightLost => "right-lost",
+            EndCause::SupervisorHungUp => "supervisor-hung-up",
+            EndCause::EndedByAdministrator => "ended-by-administrator",
+            EndCause::Shutdown => "shutdown",
+            EndCause::LegFailed => "leg-failed",
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The vocabulary: what every other room speaks. Values only; no clock, no socket, no decision.
+
+mod audit;
+mod cause;
+mod digit;
+mod extension;
+mod hear;
+mod id;
+mod prompt;
+mod right;
+mod secret;
+mod setting;
+mod spy;
+
+pub use audit::{AuditEvent, AuditKind, Outcome};
+pub use cause::{EndCause, Refusal};
+pub use digit::{Digit, DigitString, MAX_DIGITS, NotADigit};
+pub use extension::{ExtensionNumber, NotAnExtension};
+pub use hear::HearMatrix;
+pub use id::{AccountId, CallId, Entropy, IdMaker, LegId, NodeId, NotAnId, SessionId};
+pub use prompt::Prompt;
+pub use right::{Level, Mode, ModeSet, NotInVocabulary, Resource, Role};
+pub use secret::Secret;
+pub use setting::{Settings, ToneAudience};
+pub use spy::{Side, SpyMode};

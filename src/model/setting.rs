@@ -1,0 +1,30 @@
+/// Who hears the start tone of monitoring (B1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToneAudience {
+    Supervisor,
+    Both,
+}
+
+/// What changes at run time and applies from the next session (B3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `monitor-tone`: モニタリングの通知音; off unless switched on (B1).
+    pub monitor_tone: bool,
+    /// `monitor-tone-audience`: supervisor, or both supervisor and agent (B1).
+    pub monitor_tone_audience: ToneAudience,
+    /// `whisper-tone`: ささやきの通知音; on unless switched off (B2).
+    pub whisper_tone: bool,
+    /// `continue-sessions`: モニタリング・ささやきを継続する, for web-started sessions (C3).
+    pub continue_sessions: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            monitor_tone: false,
+            monitor_tone_audience: ToneAudience::Supervisor,
+            whisper_tone: true,
+            continue_sessions: true,
+        }
+    }
+}

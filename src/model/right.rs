@@ -44,8 +44,13 @@ pub enum Role {
     /// ユーザ
     User,
 }
-words!(Role, "administrator, supervisor or user",
-    Administrator = "administrator", Supervisor = "supervisor", User = "user");
+words!(
+    Role,
+    "administrator, supervisor or user",
+    Administrator = "administrator",
+    Supervisor = "supervisor",
+    User = "user"
+);
 
 /// A resource right (J2): 参照 < 編集 < 管理.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

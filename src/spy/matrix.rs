@@ -1,0 +1,132 @@
+use crate::model::{HearMatrix, LegId, Mode, Side};
+
+/// The two legs of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conversation {
+    pub caller: LegId,
+    pub callee: LegId,
+    pub on_hold: bool,
+}
+
+impl Conversation {
+    pub fn leg(&self, side: Side) -> LegId {
+        match side {
+            Side::Caller => self.caller,
+            Side::Callee => self.callee,
+        }
+    }
+}
+
+/// A supervisor in a call: `side` is the agent's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listener {
+    pub leg: LegId,
+    pub side: Side,
+    pub mode: Mode,
+}
+
+/// Who hears whom in one call (rows A1–A5, I1, I3).
+///
+/// The parties hear each other. A supervisor hears both, on hold the agent alone. The agent hears a whisper
+/// unless on hold; the customer hears a supervisor only when barging. Supervisors do not hear each other.
+pub fn hear_matrix(call: &Conversation, listeners: &[Listener]) -> HearMatrix {
+    let mut matrix = HearMatrix::silent([call.caller, call.callee]);
+    matrix.allow(call.caller, call.callee);
+    matrix.allow(call.callee, call.caller);
+    for listener in listeners {
+        let agent = call.leg(listener.side);
+        let customer = call.leg(listener.side.other());
+        matrix.allow(listener.leg, agent);
+        if call.on_hold {
+            continue;
+        }
+        matrix.allow(listener.leg, customer);
+        match listener.mode {
+            Mode::Monitor => {}
+            Mode::Whisper => matrix.allow(agent, listener.leg),
+            Mode::Barge => {
+                matrix.allow(agent, listener.leg);
+                matrix.allow(customer, listener.leg);
+            }
+        }
+    }
+    matrix
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Entropy, IdMaker};
+    use proptest::prelude::*;
+
+    fn legs<const N: usize>() -> [LegId; N] {
+        let mut ids = IdMaker::new(Entropy::from_seed([7; 32]));
+        std::array::from_fn(|_| ids.make(0))
+    }
+
+    fn call(caller: LegId, callee: LegId, on_hold: bool) -> Conversation {
+        Conversation { caller, callee, on_hold }
+    }
+
+    #[test]
+    fn a_monitoring_supervisor_hears_both_and_is_heard_by_nobody() {
+        let [customer, agent, supervisor] = legs();
+        let spy = Listener { leg: supervisor, side: Side::Callee, mode: Mode::Monitor };
+        let matrix = hear_matrix(&call(customer, agent, false), &[spy]);
+        assert!(matrix.hears(supervisor, customer) && matrix.hears(supervisor, agent));
+        assert!(!matrix.hears(customer, supervisor) && !matrix.hears(agent, supervisor));
+    }
+
+    #[test]
+    fn a_whisper_reaches_the_agent_alone() {
+        let [customer, agent, supervisor] = legs();
+        let spy = Listener { leg: supervisor, side: Side::Callee, mode: Mode::Whisper };
+        let matrix = hear_matrix(&call(customer, agent, false), &[spy]);
+        assert!(matrix.hears(agent, supervisor) && matrix.hears(agent, customer));
+        assert!(!matrix.hears(customer, supervisor));
+    }
+
+    #[test]
+    fn on_hold_the_supervisor_hears_the_agent_only_and_the_agent_does_not_hear_the_whisper() {
+        let [customer, agent, supervisor] = legs();
+        let spy = Listener { leg: supervisor, side: Side::Callee, mode: Mode::Whisper };
+        let matrix = hear_matrix(&call(customer, agent, true), &[spy]);
+        assert!(matrix.hears(supervisor, agent) && !matrix.hears(supervisor, customer));
+        assert!(!matrix.hears(agent, supervisor));
+    }
+
+    #[test]
+    fn supervisors_on_opposite_ends_each_whisper_to_their_own_end() {
+        let [caller, callee, left, right] = legs();
+        let spies = [
+            Listener { leg: left, side: Side::Caller, mode: Mode::Whisper },
+            Listener { leg: right, side: Side::Callee, mode: Mode::Whisper },
+        ];
+        let matrix = hear_matrix(&call(caller, callee, false), &spies);
+        assert!(matrix.hears(caller, left) && !matrix.hears(callee, left));
+        assert!(matrix.hears(callee, right) && !matrix.hears(caller, right));
+    }
+
+    proptest! {
+        #[test]
+        fn without_barge_no_supervisor_is_heard_by_a_customer_nor_by_another_supervisor(
+            spies in proptest::collection::vec((any::<bool>(), any::<bool>()), 0..6),
+            on_hold: bool,
+        ) {
+            let ids: [LegId; 8] = legs();
+            let conversation = call(ids[0], ids[1], on_hold);
+            let spies: Vec<Listener> = spies.iter().zip(&ids[2..]).map(|(&(caller_side, whisper), &leg)| Listener {
+                leg,
+                side: if caller_side { Side::Caller } else { Side::Callee },
+                mode: if whisper { Mode::Whisper } else { Mode::Monitor },
+            }).collect();
+            let matrix = hear_matrix(&conversation, &spies);
+            for spy in &spies {
+                let agent_hears = matrix.hears(conversation.leg(spy.side), spy.leg);
+                prop_assert_eq!(agent_hears, spy.mode == Mode::Whisper && !on_hold);
+                prop_assert!(!matrix.hears(conversation.leg(spy.side.other()), spy.leg));
+                prop_assert!(spies.iter().all(|other| !matrix.hears(other.leg, spy.leg)));
+            }
+        }
+    }
+}

@@ -1,1 +1,72 @@
+//! The media room. In: RTP packets, a 20 ms tick, and [`Command`]s. Out: RTP packets and [`Event`]s.
+//!
+//! Who hears whom comes as a value, the `HearMatrix`, and is obeyed; nothing here knows of calls, modes or rights.
+//! A packet is relayed untouched wherever it can be and mixed where it must be: the plane derives which from the
+//! matrix. Absent: RTCP reports, SRTP, and any codec but G.711.
 
+use crate::model::{Codec, Digit, HearMatrix, LegId, Prompt};
+use std::net::{SocketAddr, UdpSocket};
+
+/// What the signalling side negotiated for one leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LegParams {
+    /// Where the peer's SDP wants its audio; packets seen from elsewhere first are believed over it (symmetric RTP).
+    pub remote: SocketAddr,
+    pub codec: Codec,
+    /// The peer's payload type for `telephone-event/8000`, when negotiated.
+    pub event_payload_type: Option<u8>,
+    /// We may send to the peer (its direction is `sendrecv` or `recvonly`).
+    pub send: bool,
+    /// We listen to the peer (its direction is `sendrecv` or `sendonly`).
+    pub receive: bool,
+    /// The other party of the call: telephone-events pass between the two and to nobody else.
+    pub peer: Option<LegId>,
+}
+
+/// The sockets of one leg, bound to an even port and the odd one above it, non-blocking.
+pub struct LegSockets {
+    pub rtp: UdpSocket,
+    pub rtcp: UdpSocket,
+}
+
+pub enum Command {
+    Open {
+        leg: LegId,
+        sockets: LegSockets,
+    },
+    /// The first one makes the leg live; a later one (re-INVITE) keeps the stream and latches anew.
+    Configure {
+        leg: LegId,
+        params: LegParams,
+    },
+    /// Replaces the rows of the listeners it names.
+    Hear(HearMatrix),
+    /// To that leg only, over whatever it hears; replaces what is playing. `Played` comes at its natural end.
+    Play {
+        leg: LegId,
+        ticket: u64,
+        clips: Vec<Prompt>,
+    },
+    StopPlaying {
+        leg: LegId,
+    },
+    /// Report the digits of this leg.
+    Listen {
+        leg: LegId,
+        on: bool,
+    },
+    /// A digit that came by SIP INFO: it joins the fused stream.
+    Info {
+        leg: LegId,
+        digit: Digit,
+    },
+    Close {
+        leg: LegId,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    Digit { leg: LegId, digit: Digit },
+    Played { leg: LegId, ticket: u64 },
+}

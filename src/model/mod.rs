@@ -2,6 +2,7 @@
 
 mod audit;
 mod cause;
+mod codec;
 mod digit;
 mod extension;
 mod hear;
@@ -14,6 +15,7 @@ mod spy;
 
 pub use audit::{AuditEvent, AuditKind, Outcome};
 pub use cause::{EndCause, Refusal};
+pub use codec::Codec;
 pub use digit::{Digit, DigitString, MAX_DIGITS, NotADigit};
 pub use extension::{ExtensionNumber, NotAnExtension};
 pub use hear::HearMatrix;

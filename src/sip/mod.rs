@@ -1,1 +1,23 @@
+//! SIP (RFC 3261 and its family).
+//!
+//! In come datagrams and framed stream bytes, `now`, and what the switch asks for; out go messages to send and events.
+//! Absent on purpose: sockets and clocks (only `transport` has them), media, the meaning of a dialled number, and
+//! passwords: digest works on HA1.
+//!
+//! A message keeps its header text as it was received; the small parsers give typed access to it. Request URIs may hold
+//! a password (`0070*ID*PW`), so nothing here prints a user part by `Debug`.
 
+mod header;
+mod message;
+mod name_addr;
+mod param;
+mod scan;
+mod uri;
+mod via;
+
+pub use header::{BadHeader, CSeq, Headers};
+pub use message::{Message, Method, Request, Response, reason_phrase};
+pub use name_addr::{Contacts, NameAddr};
+pub use param::Params;
+pub use uri::{BadUri, Host, Scheme, Uri};
+pub use via::{MAGIC_COOKIE, Via};

@@ -11,6 +11,7 @@ mod prompt;
 mod right;
 mod secret;
 mod setting;
+mod short_dial;
 mod spy;
 
 pub use audit::{AuditEvent, AuditKind, Outcome};
@@ -24,4 +25,5 @@ pub use prompt::Prompt;
 pub use right::{Level, Mode, ModeSet, NotInVocabulary, Resource, Role};
 pub use secret::Secret;
 pub use setting::{Settings, ToneAudience};
+pub use short_dial::ShortDial;
 pub use spy::{Side, SpyMode};

@@ -1,1 +1,3 @@
+//! The one event loop.
 
+pub mod control;

@@ -1,0 +1,91 @@
+//! The configuration file: TOML, every key optional, read once at start.
+//!
+//! In comes a file; out comes a `Config` whose every value has its own type and whose paths are whole, or a list of
+//! findings with file, line and key. A value that the rooms behind could not use does not get past here.
+
+mod finding;
+mod load;
+mod section;
+mod values;
+
+pub use finding::{Finding, Severity};
+pub use load::{ConfigError, Loaded, load};
+pub use values::{DigestAlgorithm, Language, ListenAddr, LogFormat, LogLevel, PortRange, StoreUrl};
+
+use crate::model::Codec;
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+/// Everything INTERFACE lets an administrator choose before the start.
+#[derive(Clone)]
+pub struct Config {
+    pub data_dir: PathBuf,
+    pub sip: Sip,
+    pub rtp: Rtp,
+    pub store_url: StoreUrl,
+    /// `None`: the dial plan that is embedded in the binary.
+    pub dialplan_dir: Option<PathBuf>,
+    pub prompts: Prompts,
+    pub ivr: IvrLimits,
+    /// `calls.max_concurrent`; `None`: no limit.
+    pub max_concurrent_calls: Option<u32>,
+    pub pepper_file: PathBuf,
+    pub console: Console,
+    pub log: Log,
+}
+
+#[derive(Clone)]
+pub struct Sip {
+    /// At least one, none twice.
+    pub listen: Vec<ListenAddr>,
+    pub domain: String,
+    /// At least one, none twice, in the order offered.
+    pub digest: Vec<DigestAlgorithm>,
+    /// The address written into Contact, Via and SDP; `None`: the listening address.
+    pub advertise: Option<IpAddr>,
+}
+
+#[derive(Clone)]
+pub struct Rtp {
+    pub listen: IpAddr,
+    pub ports: PortRange,
+    /// In order of preference; those that this version cannot speak are left out. At least one.
+    pub codecs: Vec<Codec>,
+}
+
+#[derive(Clone)]
+pub struct Prompts {
+    /// `None`: the prompts that are embedded in the binary.
+    pub dir: Option<PathBuf>,
+    pub language: Language,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IvrLimits {
+    pub first_digit_timeout: Duration,
+    pub inter_digit_timeout: Duration,
+    pub max_sign_in_attempts: u8,
+    pub max_extension_attempts: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Console {
+    /// `None`: off.
+    pub listen: Option<SocketAddr>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Log {
+    pub format: LogFormat,
+    pub level: LogLevel,
+}
+
+impl Config {
+    /// Where a running engine of this data folder is reached.
+    pub fn control_socket(&self) -> PathBuf {
+        self.data_dir.join("control.sock")
+    }
+}

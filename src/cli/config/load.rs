@@ -1,0 +1,284 @@
+use super::{
+    Config, Console, DigestAlgorithm, Finding, IvrLimits, ListenAddr, Log, LogFormat, LogLevel, PortRange, Prompts,
+    Rtp, Sip, StoreUrl,
+    section::{Section, Source},
+    values::CodecName,
+};
+use crate::model::Codec;
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use toml::de::DeTable;
+
+/// The file that is read when none is named.
+const DEFAULT_FILE: &str = "sasayaki.toml";
+
+/// A keypad entry may not wait longer than this.
+const MAX_TIMEOUT_MS: u64 = 600_000;
+
+/// A caller may not try more often than this in one call.
+const MAX_ATTEMPTS: u8 = 10;
+
+const MAX_LISTEN_ADDRESSES: usize = 16;
+
+/// A usable configuration, and what is worth knowing about it.
+pub struct Loaded {
+    pub config: Config,
+    /// The file that was read; `None`: built-in defaults.
+    pub file: Option<PathBuf>,
+    pub notes: Vec<Finding>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("{}: {source}; name an existing file with --config", .file.display())]
+    Unreadable { file: PathBuf, source: io::Error },
+    #[error("{}", .0.iter().map(Finding::to_string).collect::<Vec<_>>().join("\n"))]
+    Findings(Vec<Finding>),
+}
+
+/// Reads `named`, else `sasayaki.toml` in the working directory, else `from_environment`, else takes the defaults.
+pub fn load(named: Option<&Path>, from_environment: Option<&Path>) -> Result<Loaded, ConfigError> {
+    let default = Path::new(DEFAULT_FILE);
+    let file = named.or_else(|| default.exists().then_some(default)).or(from_environment);
+    let Some(file) = file else {
+        return read("built-in defaults", "", Path::new("")).map(|(config, notes)| Loaded {
+            config,
+            file: None,
+            notes,
+        });
+    };
+    let text =
+        std::fs::read_to_string(file).map_err(|source| ConfigError::Unreadable { file: file.to_owned(), source })?;
+    let base = file.parent().unwrap_or(Path::new(""));
+    let (config, notes) = read(&file.display().to_string(), &text, base)?;
+    Ok(Loaded { config, file: Some(file.to_owned()), notes })
+}
+
+fn read(name: &str, text: &str, base: &Path) -> Result<(Config, Vec<Finding>), ConfigError> {
+    let source = Source { name, text };
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let mut findings: Vec<Finding> = errors.iter().map(|error| source.finding(error)).collect();
+    if !findings.is_empty() {
+        return Err(ConfigError::Findings(findings));
+    }
+    let config = Section::top(&source, table.into_inner(), &mut findings, |top| read_config(top, base));
+    findings.sort_by_key(|finding| finding.line);
+    match findings.iter().any(Finding::is_error) {
+        true => Err(ConfigError::Findings(findings)),
+        false => Ok((config, findings)),
+    }
+}
+
+fn read_config(top: &mut Section<'_, '_>, base: &Path) -> Config {
+    let data_dir = base.join(top.take("data_dir").unwrap_or(PathBuf::from("data")));
+    let has_tls = top.section("tls", read_tls);
+    Config {
+        sip: top.section("sip", read_sip),
+        rtp: top.section("rtp", read_rtp),
+        store_url: top.section("store", |store| read_store_url(store, base, &data_dir)),
+        dialplan_dir: top.section("dialplan", |dialplan| read_dir(dialplan, base, "dialplan")),
+        prompts: top.section("prompts", |prompts| Prompts {
+            dir: read_dir(prompts, base, "prompts"),
+            language: prompts.take("language").unwrap_or_default(),
+        }),
+        ivr: top.section("ivr", read_ivr),
+        max_concurrent_calls: top.section("calls", |calls| calls.take("max_concurrent").filter(|limit| *limit > 0)),
+        pepper_file: top.section("security", |security| {
+            security.take("pepper_file").map_or(data_dir.join("pepper.key"), |file: PathBuf| base.join(file))
+        }),
+        console: top.section("console", |console| read_console(console, has_tls)),
+        log: top.section("log", |log| Log {
+            format: log.take("format").unwrap_or(LogFormat::Text),
+            level: log.take("level").unwrap_or(LogLevel::Info),
+        }),
+        data_dir,
+    }
+}
+
+fn read_tls(tls: &mut Section<'_, '_>) -> bool {
+    let cert = tls.take::<PathBuf>("cert");
+    let key = tls.take::<PathBuf>("key");
+    if cert.is_some() || key.is_some() {
+        tls.note("cert", "TLS is not in this version; [tls] is not used");
+    }
+    cert.is_some() && key.is_some()
+}
+
+fn read_sip(sip: &mut Section<'_, '_>) -> Sip {
+    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 5060));
+    Sip {
+        listen: sip
+            .take_if("listen", |list: &Vec<ListenAddr>| {
+                if list.len() > MAX_LISTEN_ADDRESSES {
+                    return Err(format!("at most {MAX_LISTEN_ADDRESSES} addresses"));
+                }
+                each_once(list, "one address, like udp:127.0.0.1:5060")
+            })
+            .unwrap_or_else(|| vec![ListenAddr::Udp(loopback), ListenAddr::Tcp(loopback)]),
+        domain: sip.take_if("domain", |name: &String| usable_domain(name)).unwrap_or_else(|| "localhost".to_owned()),
+        digest: sip
+            .take_if("digest", |list: &Vec<DigestAlgorithm>| each_once(list, "MD5 or SHA-256"))
+            .unwrap_or_else(|| vec![DigestAlgorithm::Md5]),
+        advertise: sip.take("advertise"),
+    }
+}
+
+fn read_rtp(rtp: &mut Section<'_, '_>) -> Rtp {
+    Rtp {
+        listen: rtp.take("listen").unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        ports: rtp.take("ports").unwrap_or(PortRange::DEFAULT),
+        codecs: read_codecs(rtp),
+    }
+}
+
+fn read_codecs(rtp: &mut Section<'_, '_>) -> Vec<Codec> {
+    let usable = |list: &Vec<CodecName>| {
+        each_once(list, "PCMU or PCMA")?;
+        let spoken = list.iter().any(|name| name.spoken().is_some());
+        spoken.then_some(()).ok_or_else(|| "none of these is in this version; add PCMU or PCMA".to_owned())
+    };
+    let Some(named) = rtp.take_if("codecs", usable) else { return vec![Codec::Pcmu, Codec::Pcma] };
+    for name in named.iter().filter(|name| name.spoken().is_none()) {
+        rtp.note("codecs", &format!("{} is not in this version and is not offered", name.as_str()));
+    }
+    named.into_iter().filter_map(CodecName::spoken).collect()
+}
+
+fn read_store_url(store: &mut Section<'_, '_>, base: &Path, data_dir: &Path) -> StoreUrl {
+    store.take("url").map_or(StoreUrl::Sqlite(data_dir.join("sasayaki.db")), |url: StoreUrl| url.based_at(base))
+}
+
+/// A named folder must exist; the usual one is used where it stands; else what is embedded.
+fn read_dir(section: &mut Section<'_, '_>, base: &Path, usual: &str) -> Option<PathBuf> {
+    let is_folder = |dir: &PathBuf| match base.join(dir).is_dir() {
+        true => Ok(()),
+        false => Err(format!("{}: no such folder; leave the key out for the embedded default", dir.display())),
+    };
+    let named = section.take_if("dir", is_folder).map(|dir| base.join(dir));
+    named.or_else(|| Some(base.join(usual)).filter(|dir| dir.is_dir()))
+}
+
+fn read_ivr(ivr: &mut Section<'_, '_>) -> IvrLimits {
+    IvrLimits {
+        first_digit_timeout: read_timeout(ivr, "first_digit_timeout_ms", 10_000),
+        inter_digit_timeout: read_timeout(ivr, "inter_digit_timeout_ms", 5_000),
+        max_sign_in_attempts: read_attempts(ivr, "max_sign_in_attempts"),
+        max_extension_attempts: read_attempts(ivr, "max_extension_attempts"),
+    }
+}
+
+fn read_timeout(ivr: &mut Section<'_, '_>, key: &'static str, usual_ms: u64) -> Duration {
+    let usable = |ms: &u64| match ms {
+        1..=MAX_TIMEOUT_MS => Ok(()),
+        _ => Err(format!("{ms} is not within 1 to {MAX_TIMEOUT_MS} milliseconds")),
+    };
+    Duration::from_millis(ivr.take_if(key, usable).unwrap_or(usual_ms))
+}
+
+fn read_attempts(ivr: &mut Section<'_, '_>, key: &'static str) -> u8 {
+    let usable = |attempts: &u8| match attempts {
+        1..=MAX_ATTEMPTS => Ok(()),
+        _ => Err(format!("{attempts} is not within 1 to {MAX_ATTEMPTS}")),
+    };
+    ivr.take_if(key, usable).unwrap_or(3)
+}
+
+fn read_console(console: &mut Section<'_, '_>, has_tls: bool) -> Console {
+    let is_guarded = has_tls | console.take("behind_proxy").unwrap_or(false);
+    let Some(listen) = console.take::<String>("listen") else {
+        return Console { listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))) };
+    };
+    if listen.is_empty() {
+        return Console { listen: None };
+    }
+    let listen = listen.parse::<SocketAddr>();
+    match &listen {
+        Err(_) => console.error("listen", "write an IP address and a port, like 127.0.0.1:8080, or \"\" for off"),
+        Ok(address) if !address.ip().is_loopback() && !is_guarded => {
+            console.error("listen", "beyond loopback it needs [tls] or behind_proxy = true");
+        }
+        Ok(_) => console.note("listen", "the console is not in this version; nothing listens there"),
+    }
+    Console { listen: listen.ok() }
+}
+
+fn usable_domain(name: &str) -> Result<(), String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '[' | ']' | ':');
+    match !name.is_empty() && name.len() <= 253 && name.chars().all(plain) {
+        true => Ok(()),
+        false => Err("write a host name or an IP address, like sip.example.com".to_owned()),
+    }
+}
+
+fn each_once<T: PartialEq>(list: &[T], example: &str) -> Result<(), String> {
+    let twice = list.iter().enumerate().any(|(at, item)| list.iter().take(at).any(|earlier| earlier == item));
+    match (list.is_empty(), twice) {
+        (true, _) => Err(format!("at least {example}")),
+        (false, true) => Err("the same value twice".to_owned()),
+        (false, false) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn findings(text: &str) -> Vec<String> {
+        match read("sasayaki.toml", text, Path::new("/nowhere")) {
+            Ok((_, notes)) => notes.iter().map(Finding::to_string).collect(),
+            Err(ConfigError::Findings(findings)) => findings.iter().map(Finding::to_string).collect(),
+            Err(other) => vec![other.to_string()],
+        }
+    }
+
+    #[test]
+    fn an_empty_file_is_the_documented_default() {
+        let (config, notes) = read("sasayaki.toml", "", Path::new("/nowhere")).unwrap_or_else(|e| panic!("{e}"));
+        assert!(notes.is_empty());
+        assert_eq!(config.data_dir, Path::new("/nowhere/data"));
+        let loopback: SocketAddr = "127.0.0.1:5060".parse().unwrap();
+        assert_eq!(config.sip.listen, [ListenAddr::Udp(loopback), ListenAddr::Tcp(loopback)]);
+        assert_eq!(config.sip.domain, "localhost");
+        assert_eq!(config.sip.digest, [DigestAlgorithm::Md5]);
+        assert_eq!(
+            (config.rtp.ports.first(), config.rtp.ports.last(), config.rtp.ports.pairs()),
+            (20_000, 29_999, 5_000)
+        );
+        assert_eq!(config.rtp.codecs, [Codec::Pcmu, Codec::Pcma]);
+        assert_eq!(config.store_url.to_url().expose(), "sqlite:/nowhere/data/sasayaki.db");
+        assert_eq!(config.pepper_file, Path::new("/nowhere/data/pepper.key"));
+        assert_eq!(config.prompts.language.as_str(), "ja");
+        assert_eq!(config.ivr.first_digit_timeout, Duration::from_secs(10));
+        assert_eq!(config.max_concurrent_calls, None);
+        assert_eq!(config.log, Log { format: LogFormat::Text, level: LogLevel::Info });
+    }
+
+    #[test]
+    fn every_slip_is_told_at_once_with_its_line_and_key() {
+        let text = "data_dri = \"x\"\n[sip]\nlistn = []\ndigest = [\"MD5\",\n  \"MD6\"]\n[ivr]\nfirst_digit_timeout_ms = \"10\"\n\
+                    max_sign_in_attempts = 0\n[colour]\nx = 1\n";
+        insta::assert_snapshot!(findings(text).join("\n"));
+    }
+
+    #[test]
+    fn addresses_that_this_version_cannot_serve_say_so() {
+        let text = "[sip]\nlisten = [\"udp:127.0.0.1:5060\",\n\"tls:127.0.0.1:5061\"]\n[console]\nlisten = \"0.0.0.0:80\"\n\
+                    [rtp]\ncodecs = [\"opus\", \"PCMA\"]\nports = [20001, 20002]\n";
+        insta::assert_snapshot!(findings(text).join("\n"));
+    }
+
+    #[test]
+    fn broken_toml_names_its_line() {
+        assert!(findings("[sip]\ndomain = \n")[0].starts_with("sasayaki.toml:2: "));
+    }
+
+    #[test]
+    fn a_finding_about_the_store_never_repeats_its_password() {
+        let told = findings("[store]\nurl = \"mysql://user:hunter2@host/db\"\n").join("\n");
+        assert!(told.starts_with("sasayaki.toml:2: store.url: ") && !told.contains("hunter2"), "{told}");
+    }
+}

@@ -1,0 +1,107 @@
+//! What is said over `data_dir/control.sock`: one JSON request a line, one JSON answer a line.
+
+use serde::{Deserialize, Serialize};
+
+/// A longer line is refused.
+pub const MAX_REQUEST_BYTES: usize = 4096;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+pub enum Request {
+    /// The store has changed: read accounts, rights, extensions and settings again.
+    Refresh,
+    Calls,
+    Sessions,
+    EndSession {
+        id: String,
+    },
+}
+
+/// Any answer: `ok`, and then either what was asked for or `error`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    pub ok: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<Vec<CallRow>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sessions: Option<Vec<SessionRow>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl Answer {
+    pub fn done() -> Self {
+        Self { ok: true, ..Self::default() }
+    }
+
+    pub fn calls(rows: Vec<CallRow>) -> Self {
+        Self { ok: true, calls: Some(rows), ..Self::default() }
+    }
+
+    pub fn sessions(rows: Vec<SessionRow>) -> Self {
+        Self { ok: true, sessions: Some(rows), ..Self::default() }
+    }
+
+    pub fn error(why: impl Into<String>) -> Self {
+        Self { ok: false, error: Some(why.into()), ..Self::default() }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CallStatus {
+    Ringing,
+    Talking,
+    Held,
+}
+
+/// One call that is going on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallRow {
+    pub id: String,
+    /// Extension number or address of each end.
+    pub caller: String,
+    pub callee: String,
+    pub status: CallStatus,
+    /// How long the call has been in this world, in milliseconds.
+    pub since_ms: u64,
+    /// How many spy sessions are on it.
+    pub sessions: usize,
+}
+
+/// One spy session that is going on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionRow {
+    pub id: String,
+    /// The login that signed in.
+    pub account: String,
+    /// The extension that the supervisor listens at.
+    pub supervisor: String,
+    /// The extension that is listened to.
+    pub target: String,
+    pub mode: String,
+    pub since_ms: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_read_as_documented() {
+        let read = |line| serde_json::from_str::<Request>(line).ok();
+        assert_eq!(read(r#"{"do":"refresh"}"#), Some(Request::Refresh));
+        assert_eq!(read(r#"{"do":"end-session","id":"01X"}"#), Some(Request::EndSession { id: "01X".into() }));
+        assert_eq!(read(r#"{"do":"dance"}"#), None);
+    }
+
+    #[test]
+    fn an_answer_holds_only_what_was_asked() {
+        assert_eq!(serde_json::to_string(&Answer::done()).unwrap(), r#"{"ok":true}"#);
+        assert_eq!(serde_json::to_string(&Answer::calls(vec![])).unwrap(), r#"{"ok":true,"calls":[]}"#);
+        assert_eq!(
+            serde_json::to_string(&Answer::error("no such session")).unwrap(),
+            r#"{"ok":false,"error":"no such session"}"#
+        );
+    }
+}

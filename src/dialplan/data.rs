@@ -48,12 +48,19 @@ pub(super) fn parse(files: &[(&str, &str)]) -> Result<DialPlan, Vec<Finding>> {
             Ok(file) => draft.add(page, file),
             Err(error) => {
                 let place = page.place(error.span().unwrap_or_default());
-                draft.findings.push(place.finding(error.message().to_owned()));
+                draft.findings.push(place.finding(explained(error.message())));
             }
         }
     }
     draft.judge();
     draft.finish(files.first().map_or("dialplan", |(name, _)| name))
+}
+
+/// TOML's own words, and the remedy for the slip that is nearest: `code = 0070`.
+fn explained(message: &str) -> String {
+    let unquoted = message.contains("leading zero") || message.contains("invalid type: integer");
+    let remedy = if unquoted { "; numbers stand in quotes: \"0070\"" } else { "" };
+    format!("{message}{remedy}")
 }
 
 /// Extensions `low` to `high`, of one length; compared digit by digit.
@@ -238,31 +245,31 @@ impl Draft {
     }
 
     fn finish(mut self, first_file: &str) -> Result<DialPlan, Vec<Finding>> {
-        let missing = [
+        // What seems to be missing may stand in a part that could not be read.
+        if self.findings.is_empty() {
+            self.miss(first_file);
+        }
+        self.findings.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
+        match (self.extensions, self.callback) {
+            (Some(extensions), Some(callback)) if self.findings.is_empty() => Ok(DialPlan {
+                features: values(self.features),
+                mobile_prefix: self.mobile_prefix.map(|prefix| prefix.value),
+                extensions: values(extensions.value),
+                callback: callback.value,
+            }),
+            _ => Err(self.findings),
+        }
+    }
+
+    fn miss(&mut self, first_file: &str) {
+        let tables = [
             ("a [[feature]]", self.features.is_empty()),
             ("[extensions]", self.extensions.is_none()),
             ("[callback]", self.callback.is_none()),
         ];
-        match (self.extensions, self.callback) {
-            (Some(extensions), Some(callback)) if self.findings.is_empty() && !self.features.is_empty() => {
-                Ok(DialPlan {
-                    features: values(self.features),
-                    mobile_prefix: self.mobile_prefix.map(|prefix| prefix.value),
-                    extensions: values(extensions.value),
-                    callback: callback.value,
-                })
-            }
-            _ => {
-                // What seems to be missing may stand in a part that could not be read.
-                if self.findings.is_empty() {
-                    let place = Place { file: first_file.to_owned(), line: 1 };
-                    let absent = missing.iter().filter(|(_, absent)| *absent);
-                    self.findings
-                        .extend(absent.map(|(what, _)| place.finding(format!("no file of the dial plan has {what}"))));
-                }
-                Err(self.findings)
-            }
-        }
+        let place = Place { file: first_file.to_owned(), line: 1 };
+        let absent = tables.iter().filter(|(_, absent)| *absent);
+        self.findings.extend(absent.map(|(table, _)| place.finding(format!("no file of the dial plan has {table}"))));
     }
 }
 
@@ -283,4 +290,161 @@ fn settle<T>(slot: &mut Option<Placed<T>>, table: Option<Placed<T>>, what: &str)
 
 fn values<T>(placed: Vec<Placed<T>>) -> Vec<T> {
     placed.into_iter().map(|placed| placed.value).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dialplan::{BUILT_IN, DialPlan};
+    use insta::assert_snapshot;
+
+    const SOUND: &str = r#"[[feature]]
+code = "0070"
+mode = "monitor"
+[mobile]
+prefix = "8"
+[extensions]
+numbers = ["1000-1999", "300"]
+[callback]
+number = "9999"
+"#;
+
+    /// The findings in one file that differs from a sound one by a replacement.
+    fn with(old: &str, new: &str) -> String {
+        assert!(SOUND.contains(old));
+        findings(&[("plan.toml", &SOUND.replace(old, new))])
+    }
+
+    fn findings(files: &[(&str, &str)]) -> String {
+        match DialPlan::parse(files) {
+            Ok(_) => "sound".to_owned(),
+            Err(findings) => findings.iter().map(|finding| format!("{finding}\n")).collect(),
+        }
+    }
+
+    #[test]
+    fn the_built_in_plan_is_sound() {
+        assert_eq!(findings(&BUILT_IN), "sound");
+        assert_eq!(DialPlan::default().callback_number(), "9999");
+    }
+
+    #[test]
+    fn a_plan_without_mobile_prefix_is_sound() {
+        assert_eq!(with("[mobile]\nprefix = \"8\"\n", ""), "sound");
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line() {
+        assert_snapshot!(with("[callback]", "[callback]\nringtone = \"on\""), @"
+        plan.toml:9: unknown field `ringtone`, expected `number`
+        ");
+        assert_snapshot!(with("[mobile]", "[mobil]"), @"
+        plan.toml:4: unknown field `mobil`, expected one of `feature`, `mobile`, `extensions`, `callback`
+        ");
+        assert_snapshot!(with("mode =", "mood ="), @"
+        plan.toml:3: unknown field `mood`, expected `code` or `mode`
+        ");
+    }
+
+    #[test]
+    fn a_wrong_type_is_named_with_its_line() {
+        assert_snapshot!(with("\"9999\"", "9999"), @r#"
+        plan.toml:9: invalid type: integer `9999`, expected a string; numbers stand in quotes: "0070"
+        "#);
+        assert_snapshot!(with("[\"1000-1999\", \"300\"]", "\"1000-1999\""), @r#"
+        plan.toml:7: invalid type: string "1000-1999", expected a sequence
+        "#);
+        assert_snapshot!(with("\"0070\"", "0070"), @r#"
+        plan.toml:2: unexpected leading zero, expected nothing; numbers stand in quotes: "0070"
+        "#);
+    }
+
+    #[test]
+    fn a_bad_number_is_found() {
+        assert_snapshot!(with("\"0070\"", "\"*70\""), @"
+        plan.toml:2: a feature code is 1 to 16 digits, not `*70`
+        ");
+        assert_snapshot!(with("\"8\"", "\"\""), @"
+        plan.toml:5: the mobile prefix is 1 to 16 digits, not ``
+        ");
+        assert_snapshot!(with("\"9999\"", "\"09999099990999909999\""), @"
+        plan.toml:9: the call-back number is 1 to 16 digits, not `09999099990999909999`
+        ");
+    }
+
+    #[test]
+    fn a_bad_range_is_found() {
+        let ranges = "\"1000-999\", \"20-10\", \"1xxx\", \"\", \"12345678901234567\"";
+        assert_snapshot!(with("\"1000-1999\", \"300\"", ranges), @r#"
+        plan.toml:7: both ends of `1000-999` must have the same number of digits
+        plan.toml:7: the range `20-10` ends before it begins
+        plan.toml:7: `1xxx` is not a number or a range: write "1000-1999" or "1000", 1 to 16 digits
+        plan.toml:7: `` is not a number or a range: write "1000-1999" or "1000", 1 to 16 digits
+        plan.toml:7: `12345678901234567` is not a number or a range: write "1000-1999" or "1000", 1 to 16 digits
+        "#);
+        assert_snapshot!(with("\"1000-1999\", \"300\"", ""), @"
+        plan.toml:7: no extension could be dialled: name at least one range
+        ");
+    }
+
+    #[test]
+    fn only_monitor_and_whisper_are_dialled() {
+        assert_snapshot!(with("\"monitor\"", "\"barge\""), @r#"
+        plan.toml:3: `barge` is not a mode to be dialled: expected "monitor" or "whisper"
+        "#);
+    }
+
+    #[test]
+    fn no_number_may_mean_two_things() {
+        let again = "[mobile]\nprefix = \"8\"\n[[feature]]\ncode = \"0070\"\nmode = \"whisper\"";
+        let other = again.replace("0070", "80070");
+        assert_snapshot!(with("[mobile]\nprefix = \"8\"", again), @"
+        plan.toml:7: the code 0070 stands already in plan.toml:2
+        ");
+        assert_snapshot!(with("[mobile]\nprefix = \"8\"", &other), @"
+        plan.toml:7: 80070 is also 0070 behind the mobile prefix
+        ");
+        assert_snapshot!(with("\"9999\"", "\"80070\""), @"
+        plan.toml:9: the call-back number 80070 is also a feature code
+        ");
+        assert_snapshot!(with("\"9999\"", "\"0070\""), @"
+        plan.toml:9: the call-back number 0070 is also a feature code
+        ");
+        assert_snapshot!(with("\"9999\"", "\"1999\""), @"
+        plan.toml:9: the call-back number 1999 is also an extension, by plan.toml:7
+        ");
+    }
+
+    #[test]
+    fn every_finding_is_told_at_once() {
+        let text = SOUND.replace("monitor", "mute").replace("9999", "none").replace("300", "x");
+        assert_snapshot!(findings(&[("plan.toml", &text)]), @r#"
+        plan.toml:3: `mute` is not a mode to be dialled: expected "monitor" or "whisper"
+        plan.toml:7: `x` is not a number or a range: write "1000-1999" or "1000", 1 to 16 digits
+        plan.toml:9: the call-back number is 1 to 16 digits, not `none`
+        "#);
+    }
+
+    #[test]
+    fn the_files_of_a_folder_are_one_plan() {
+        assert_snapshot!(findings(&[("a.toml", SOUND), ("b.toml", SOUND)]), @"
+        b.toml:2: the code 0070 stands already in a.toml:2
+        b.toml:5: [mobile] stands already in a.toml:5
+        b.toml:7: [extensions] stands already in a.toml:7
+        b.toml:9: [callback] stands already in a.toml:9
+        ");
+        assert_snapshot!(findings(&[("a.toml", "")]), @"
+        a.toml:1: no file of the dial plan has a [[feature]]
+        a.toml:1: no file of the dial plan has [extensions]
+        a.toml:1: no file of the dial plan has [callback]
+        ");
+        assert_snapshot!(findings(&[]), @"
+        dialplan:1: no file of the dial plan has a [[feature]]
+        dialplan:1: no file of the dial plan has [extensions]
+        dialplan:1: no file of the dial plan has [callback]
+        ");
+        assert_snapshot!(findings(&[("a.toml", "[[feature]\n"), ("b.toml", "\n\n[callback]\nnumber = 1")]), @r#"
+        a.toml:1: unclosed array table, expected `]`
+        b.toml:4: invalid type: integer `1`, expected a string; numbers stand in quotes: "0070"
+        "#);
+    }
 }

@@ -9,7 +9,7 @@ mod data;
 mod finding;
 mod route;
 
-use crate::model::{ExtensionNumber, Mode};
+use crate::model::{ExtensionNumber, Mode, Secret};
 use data::NumberRange;
 
 pub use crate::model::ShortDial;
@@ -67,6 +67,14 @@ impl DialPlan {
     pub fn mobile_code(&self, mode: Mode) -> Option<String> {
         let (prefix, code) = (self.mobile_prefix.as_deref()?, self.code(mode)?);
         Some(format!("{prefix}{code}"))
+    }
+
+    /// The short dial of this mode, as a person would key it.
+    pub fn short_dial(&self, mode: Mode, id: &Secret, password: &Secret) -> Option<Secret> {
+        let parts = [self.code(mode)?, "*", id.expose(), "*", password.expose()];
+        let mut keys = String::with_capacity(parts.iter().map(|part| part.len()).sum());
+        keys.extend(parts);
+        Some(Secret::new(keys))
     }
 }
 

@@ -4,6 +4,13 @@
 //! Out: prompts to play, questions for `access` as data, the hang-up.
 //! Absent: who may sign in or listen (`access`), how a digit was heard (`dtmf`), what the prompts sound like (`media`),
 //! and everything after a session has begun (`spy`).
+//!
+//! Keys: `#` ends an entry, `*` clears it, `A`–`D` are not heard. A digit during a prompt stops it and counts, from the
+//! moment of answer. What is typed while a question is open waits for its answer: after a yes it is the next entry,
+//! after a no it is dropped, since it was meant for what would have come after a yes.
+//!
+//! Tries: a refusal, a time-out and an empty entry each use up one try of the call, of the sign-in or of the extension,
+//! and sound alike (E1, E2). Only a whole entry is asked about, so neither silence nor `#` leads towards lockout.
 
 mod machine;
 #[cfg(test)]

@@ -4,6 +4,15 @@
 //! A packet is relayed untouched wherever it can be and mixed where it must be: the plane derives which from the
 //! matrix. Absent: RTCP reports, SRTP, and any codec but G.711.
 
+pub mod clip;
+pub mod codec;
+pub mod jitter;
+mod mixer;
+mod player;
+pub mod recorder;
+pub mod rtp;
+pub mod tone;
+
 use crate::model::{Codec, Digit, HearMatrix, LegId, Prompt};
 use std::net::{SocketAddr, UdpSocket};
 

@@ -1,0 +1,192 @@
+//! Prompts: read once, brought to 8 kHz once, encoded once in each codec, then shared by all calls.
+
+use super::{
+    codec::{self, FRAME_SAMPLES, Frame, SILENT_FRAME},
+    tone,
+};
+use crate::model::{Codec, Prompt};
+use std::{collections::BTreeMap, io::Cursor, sync::Arc};
+
+/// What a prompt file must be: 16 kHz, mono, 16 bits.
+pub const FILE_SAMPLE_RATE: u32 = 16_000;
+/// The longest prompt that is accepted.
+pub const MAX_CLIP_SECONDS: u32 = 60;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ClipError {
+    #[error("{file}: the prompt is missing")]
+    Missing { file: String },
+    #[error("{file}: not a readable WAV file: {cause}")]
+    Unreadable { file: String, cause: hound::Error },
+    #[error("{file}: a prompt is 16 kHz, mono, 16 bits; this is {rate} Hz, {channels} channel(s), {bits} bits")]
+    WrongFormat { file: String, rate: u32, channels: u16, bits: u16 },
+    #[error("{file}: longer than {MAX_CLIP_SECONDS} s")]
+    TooLong { file: String },
+}
+
+/// One prompt, in whole frames of 20 ms.
+pub struct Clip {
+    linear: Vec<i16>,
+    pcmu: Vec<u8>,
+    pcma: Vec<u8>,
+}
+
+impl Clip {
+    pub fn new(mut samples: Vec<i16>) -> Self {
+        samples.resize(samples.len().next_multiple_of(FRAME_SAMPLES), 0);
+        let encoded = |codec| {
+            let mut payload = vec![0; samples.len()];
+            codec::encode(codec, &samples, &mut payload);
+            payload
+        };
+        Self { pcmu: encoded(Codec::Pcmu), pcma: encoded(Codec::Pcma), linear: samples }
+    }
+
+    pub fn frames(&self) -> usize {
+        self.linear.len() / FRAME_SAMPLES
+    }
+
+    pub(super) fn linear(&self, frame: usize) -> &Frame {
+        self.linear.as_chunks().0.get(frame).unwrap_or(&SILENT_FRAME)
+    }
+
+    pub(super) fn encoded(&self, frame: usize, codec: Codec) -> &[u8; FRAME_SAMPLES] {
+        let payload = match codec {
+            Codec::Pcmu => &self.pcmu,
+            Codec::Pcma => &self.pcma,
+        };
+        payload.as_chunks().0.get(frame).unwrap_or(codec::silence(codec))
+    }
+}
+
+/// How loud a prompt is, in dB relative to full scale.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Loudness {
+    pub peak_dbfs: f64,
+    pub rms_dbfs: f64,
+}
+
+/// Every prompt of one language, and the chime.
+pub struct Clips(BTreeMap<Prompt, Arc<Clip>>);
+
+impl Clips {
+    /// Reads `<language>/<stem>.wav` for every spoken prompt; the first one that is missing or wrong is the error.
+    pub fn load<B: AsRef<[u8]>>(language: &str, read: impl Fn(&str) -> Option<B>) -> Result<Clips, ClipError> {
+        let mut clips = BTreeMap::from([(Prompt::Chime, Arc::new(Clip::new(tone::chime())))]);
+        for prompt in Prompt::SPOKEN {
+            let file = file_of(language, prompt);
+            let samples = read_wav(&file, read(&file))?;
+            clips.insert(prompt, Arc::new(Clip::new(halve_rate(&samples))));
+        }
+        Ok(Clips(clips))
+    }
+
+    /// Clips made elsewhere: for tests and tools.
+    pub fn from_samples(samples: impl IntoIterator<Item = (Prompt, Vec<i16>)>) -> Clips {
+        Clips(samples.into_iter().map(|(prompt, samples)| (prompt, Arc::new(Clip::new(samples)))).collect())
+    }
+
+    pub fn get(&self, prompt: Prompt) -> Option<&Arc<Clip>> {
+        self.0.get(&prompt)
+    }
+}
+
+/// Where a prompt lies under the folder of prompts.
+pub fn file_of(language: &str, prompt: Prompt) -> String {
+    format!("{language}/{}.wav", prompt.file_stem())
+}
+
+/// How loud the bytes of a prompt file are, or what is wrong with it.
+pub fn measure<B: AsRef<[u8]>>(file: &str, bytes: Option<B>) -> Result<Loudness, ClipError> {
+    let samples = read_wav(file, bytes)?;
+    let dbfs = |level: f64| 20.0 * (level / f64::from(i16::MAX)).max(1e-6).log10();
+    let peak = samples.iter().map(|sample| f64::from(sample.unsigned_abs())).fold(0.0, f64::max);
+    let energy: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
+    Ok(Loudness { peak_dbfs: dbfs(peak), rms_dbfs: dbfs((energy / samples.len().max(1) as f64).sqrt()) })
+}
+
+fn read_wav<B: AsRef<[u8]>>(file: &str, bytes: Option<B>) -> Result<Vec<i16>, ClipError> {
+    let file = || file.to_owned();
+    let bytes = bytes.ok_or_else(|| ClipError::Missing { file: file() })?;
+    let unreadable = |cause| ClipError::Unreadable { file: file(), cause };
+    let reader = hound::WavReader::new(Cursor::new(bytes.as_ref())).map_err(unreadable)?;
+    let spec = reader.spec();
+    let integers = spec.sample_format == hound::SampleFormat::Int;
+    if (spec.sample_rate, spec.channels, spec.bits_per_sample, integers) != (FILE_SAMPLE_RATE, 1, 16, true) {
+        let (rate, channels, bits) = (spec.sample_rate, spec.channels, spec.bits_per_sample);
+        return Err(ClipError::WrongFormat { file: file(), rate, channels, bits });
+    }
+    if reader.len() > MAX_CLIP_SECONDS * FILE_SAMPLE_RATE {
+        return Err(ClipError::TooLong { file: file() });
+    }
+    reader.into_samples().collect::<Result<_, _>>().map_err(unreadable)
+}
+
+/// 16 kHz to 8 kHz behind a low-pass at 3.6 kHz, so that nothing above the telephone band folds back into it.
+fn halve_rate(samples: &[i16]) -> Vec<i16> {
+    const HALF_TAPS: isize = 47;
+    const CUTOFF: f64 = 3600.0 / FILE_SAMPLE_RATE as f64;
+    let taps: Vec<f64> =
+        (-HALF_TAPS..=HALF_TAPS).map(|n| tone::windowed_sinc(CUTOFF, n as f64, HALF_TAPS as f64 + 1.0)).collect();
+    let at = |position: isize| usize::try_from(position).ok().and_then(|n| samples.get(n)).copied().unwrap_or(0);
+    let filtered = |centre: isize| -> f64 {
+        taps.iter().zip(centre - HALF_TAPS..).map(|(tap, position)| tap * f64::from(at(position))).sum()
+    };
+    (0..samples.len() as isize)
+        .step_by(2)
+        .map(|centre| filtered(centre).round().clamp(-32768.0, 32767.0) as i16)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wav(rate: u32, channels: u16, samples: &[i16]) -> Vec<u8> {
+        let spec = hound::WavSpec {
+            channels,
+            sample_rate: rate,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let mut file = Cursor::new(Vec::new());
+        let mut writer = hound::WavWriter::new(&mut file, spec).unwrap();
+        samples.iter().for_each(|sample| writer.write_sample(*sample).unwrap());
+        writer.finalize().unwrap();
+        file.into_inner()
+    }
+
+    #[test]
+    fn a_prompt_keeps_its_voice_and_loses_what_is_above_the_telephone_band() {
+        let low = halve_rate(&tone::sine(1000.0, -6.0, 16_000, 16_000));
+        assert!((tone::level_of(1000.0, 8000, &low) + 6.0).abs() < 0.3);
+        let high = halve_rate(&tone::sine(5000.0, -6.0, 16_000, 16_000));
+        assert!(tone::level_of(3000.0, 8000, &high) < -70.0);
+    }
+
+    #[test]
+    fn a_whole_language_loads_and_a_missing_file_is_named() {
+        let bytes = wav(16_000, 1, &[100; 1000]);
+        let clips = Clips::load("ja", |_| Some(bytes.as_slice())).unwrap();
+        assert_eq!(clips.get(Prompt::Error).unwrap().frames(), 4);
+        assert!(clips.get(Prompt::Chime).unwrap().frames() <= 20);
+        let missing = Clips::load("en", |file| (file != "en/password.wav").then_some(bytes.as_slice()));
+        assert_eq!(missing.err().unwrap().to_string(), "en/password.wav: the prompt is missing");
+    }
+
+    #[test]
+    fn a_file_of_another_format_is_refused_in_words() {
+        let stereo = wav(44_100, 2, &[0; 64]);
+        let error = Clips::load("ja", |_| Some(stereo.as_slice())).err().unwrap();
+        let said = "ja/monitor-welcome.wav: a prompt is 16 kHz, mono, 16 bits; this is 44100 Hz, 2 channel(s), 16 bits";
+        assert_eq!(error.to_string(), said);
+        assert!(matches!(measure("x.wav", Some(b"no wav")), Err(ClipError::Unreadable { .. })));
+    }
+
+    #[test]
+    fn the_level_of_a_prompt_is_measured() {
+        let file = wav(16_000, 1, &tone::sine(440.0, -12.0, 16_000, 16_000));
+        let loudness = measure("x.wav", Some(file)).unwrap();
+        assert!((loudness.peak_dbfs + 12.0).abs() < 0.1 && (loudness.rms_dbfs + 15.0).abs() < 0.1);
+    }
+}

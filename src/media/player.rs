@@ -1,0 +1,40 @@
+//! Clips one after another into one leg, a frame at a time.
+
+use super::{clip::Clip, codec::FRAME_SAMPLES, codec::Frame};
+use crate::model::Codec;
+use std::sync::Arc;
+
+pub struct Player {
+    pub ticket: u64,
+    clips: Vec<Arc<Clip>>,
+    clip: usize,
+    frame: usize,
+}
+
+impl Player {
+    pub fn new(ticket: u64, clips: Vec<Arc<Clip>>) -> Self {
+        let clips = clips.into_iter().filter(|clip| clip.frames() > 0).collect();
+        Self { ticket, clips, clip: 0, frame: 0 }
+    }
+
+    /// The frame that is due, to be mixed over something.
+    pub fn linear(&self) -> Option<&Frame> {
+        self.clips.get(self.clip).map(|clip| clip.linear(self.frame))
+    }
+
+    /// The frame that is due, ready to send.
+    pub fn encoded(&self, codec: Codec) -> Option<&[u8; FRAME_SAMPLES]> {
+        self.clips.get(self.clip).map(|clip| clip.encoded(self.frame, codec))
+    }
+
+    pub fn advance(&mut self) {
+        self.frame += 1;
+        if self.clips.get(self.clip).is_some_and(|clip| self.frame >= clip.frames()) {
+            (self.clip, self.frame) = (self.clip + 1, 0);
+        }
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.clip >= self.clips.len()
+    }
+}

@@ -1,0 +1,103 @@
+//! Tones made by calculation: the chime ピコン (B1, B2), and plain tones to tell parties apart.
+
+use super::codec::SAMPLE_RATE;
+use std::f64::consts::{PI, TAU};
+
+/// Two falling-away notes a fourth apart, clear of every DTMF frequency (697–941 and 1209–1633 Hz) and its doubles.
+const CHIME_NOTES_HZ: [f64; 2] = [2050.0, 2733.0];
+const CHIME_NOTE_MS: u32 = 170;
+const CHIME_DECAY_MS: f64 = 70.0;
+/// The level of a full-scale sine in dBm0 (G.711: the clipping point of A-law).
+const FULL_SCALE_DBM0: f64 = 3.14;
+const CHIME_LEVEL_DBM0: f64 = -18.0;
+
+/// ピコン, at 8 kHz: 340 ms whose level while it sounds is about −18 dBm0.
+pub fn chime() -> Vec<i16> {
+    let mut samples: Vec<f64> = CHIME_NOTES_HZ.iter().flat_map(|&hz| note(hz)).collect();
+    let wanted = sine_rms(CHIME_LEVEL_DBM0 - FULL_SCALE_DBM0);
+    let scale = wanted / (samples.iter().map(|s| s * s).sum::<f64>() / samples.len() as f64).sqrt();
+    samples.iter_mut().for_each(|sample| *sample *= scale);
+    samples.into_iter().map(to_sample).collect()
+}
+
+/// A sine of `dbfs` relative to a full-scale sine.
+pub fn sine(hz: f64, dbfs: f64, sample_rate: u32, samples: usize) -> Vec<i16> {
+    let amplitude = amplitude(dbfs);
+    (0..samples).map(|n| to_sample(amplitude * (TAU * hz * n as f64 / f64::from(sample_rate)).sin())).collect()
+}
+
+fn note(hz: f64) -> impl Iterator<Item = f64> {
+    const ATTACK_MS: f64 = 4.0;
+    let total_ms = f64::from(CHIME_NOTE_MS);
+    (0..CHIME_NOTE_MS * SAMPLE_RATE / 1000).map(move |n| {
+        let ms = f64::from(n) * 1000.0 / f64::from(SAMPLE_RATE);
+        let rise = (ms / ATTACK_MS).min(1.0);
+        let release = ((total_ms - ms) / ATTACK_MS).min(1.0);
+        rise * release * (-ms / CHIME_DECAY_MS).exp() * (TAU * hz * ms / 1000.0).sin()
+    })
+}
+
+fn amplitude(dbfs: f64) -> f64 {
+    f64::from(i16::MAX) * 10f64.powf(dbfs / 20.0)
+}
+
+fn sine_rms(dbfs: f64) -> f64 {
+    amplitude(dbfs) / 2f64.sqrt()
+}
+
+fn to_sample(value: f64) -> i16 {
+    value.round().clamp(f64::from(i16::MIN), f64::from(i16::MAX)) as i16
+}
+
+/// The power of `hz` in `samples` (Goertzel), in dB relative to a full-scale sine. For tests, self-test and demo.
+pub fn level_of(hz: f64, sample_rate: u32, samples: &[i16]) -> f64 {
+    let omega = TAU * hz / f64::from(sample_rate);
+    let coefficient = 2.0 * omega.cos();
+    let length = samples.len().max(1) as f64;
+    let (mut before, mut last) = (0.0, 0.0);
+    for (n, &sample) in samples.iter().enumerate() {
+        // A Hann window: without it a loud neighbour leaks into the bin.
+        let window = 1.0 - (TAU * (n as f64 + 0.5) / length).cos();
+        let next = f64::from(sample) * window + coefficient * last - before;
+        (before, last) = (last, next);
+    }
+    let power = before * before + last * last - coefficient * before * last;
+    let full_scale = f64::from(i16::MAX) * length / 2.0;
+    20.0 * (power.max(0.0).sqrt() / full_scale).max(1e-9).log10()
+}
+
+/// One sample of a low-pass of `cutoff` (a fraction of the sample rate) at `distance` from its centre: a windowed sinc.
+pub(super) fn windowed_sinc(cutoff: f64, distance: f64, half_width: f64) -> f64 {
+    if distance.abs() >= half_width {
+        return 0.0;
+    }
+    let sinc = if distance == 0.0 { 2.0 * cutoff } else { (TAU * cutoff * distance).sin() / (PI * distance) };
+    let phase = PI * distance / half_width;
+    sinc * (0.42 + 0.5 * phase.cos() + 0.08 * (2.0 * phase).cos())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DTMF_HZ: [f64; 8] = [697.0, 770.0, 852.0, 941.0, 1209.0, 1336.0, 1477.0, 1633.0];
+
+    #[test]
+    fn the_chime_is_short_soft_and_no_key() {
+        let chime = chime();
+        assert!(chime.len() <= 3200, "at most 400 ms");
+        for hz in DTMF_HZ {
+            assert!(level_of(hz, SAMPLE_RATE, &chime) < -50.0, "{hz} Hz");
+        }
+        let rms = (chime.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>() / chime.len() as f64).sqrt();
+        assert!((rms / sine_rms(CHIME_LEVEL_DBM0 - FULL_SCALE_DBM0) - 1.0).abs() < 0.05);
+        assert!(chime.iter().all(|s| s.unsigned_abs() < 20_000));
+    }
+
+    #[test]
+    fn a_tone_is_found_where_it_is_and_nowhere_else() {
+        let tone = sine(440.0, -10.0, SAMPLE_RATE, 8000);
+        assert!((level_of(440.0, SAMPLE_RATE, &tone) + 10.0).abs() < 0.5);
+        assert!(level_of(1000.0, SAMPLE_RATE, &tone) < -80.0);
+    }
+}

@@ -7,6 +7,8 @@
 //! A message keeps its header text as it was received; the small parsers give typed access to it. Request URIs may hold
 //! a password (`0070*ID*PW`), so nothing here prints a user part by `Debug`.
 
+mod endpoint;
+mod flow;
 mod framer;
 mod header;
 mod message;
@@ -14,9 +16,13 @@ mod name_addr;
 mod normalise;
 mod param;
 mod scan;
+mod timer;
+mod transaction;
 mod uri;
 mod via;
 
+pub use endpoint::{ClientTx, Endpoint, EndpointConfig, Event, InviteRate, MAX_TRANSACTIONS, OverRate, ServerTx};
+pub use flow::{Flow, Transmit, Transport};
 pub use framer::{BrokenStream, Frame, StreamFramer};
 pub use header::{BadHeader, CSeq, Headers};
 pub use message::{Message, Method, Request, Response, reason_phrase};

@@ -1,3 +1,4 @@
 //! The one event loop.
 
 pub mod control;
+pub mod desk;

@@ -1,0 +1,56 @@
+//! `check`: everything that a start would need, looked at without starting.
+
+mod prompts;
+
+use super::{
+    config::{Config, ConfigError, Finding, Loaded},
+    dialplan_files, output,
+};
+use std::process::ExitCode;
+
+/// Prints each finding; status 1 when one of them would keep the engine from working.
+pub async fn run(loaded: Result<Loaded, ConfigError>) -> anyhow::Result<ExitCode> {
+    let findings = match loaded {
+        Ok(loaded) => {
+            let findings = find(&loaded).await;
+            summarise(&loaded, &findings)?;
+            return Ok(status(&findings));
+        }
+        Err(ConfigError::Findings(findings)) => findings,
+        Err(unreadable @ ConfigError::Unreadable { .. }) => return Err(unreadable.into()),
+    };
+    print(&findings)?;
+    Ok(status(&findings))
+}
+
+async fn find(loaded: &Loaded) -> Vec<Finding> {
+    let config = &loaded.config;
+    let mut findings = loaded.notes.clone();
+    findings.extend(dialplan_files::read(config.dialplan_dir.as_deref()).err().into_iter().flatten());
+    findings.extend(prompts::check(&config.prompts));
+    findings
+}
+
+fn summarise(loaded: &Loaded, findings: &[Finding]) -> anyhow::Result<()> {
+    print(findings)?;
+    if findings.iter().any(Finding::is_error) {
+        return Ok(());
+    }
+    let Config { sip, rtp, store_url, dialplan_dir, prompts, .. } = &loaded.config;
+    let file = loaded.file.as_ref().map_or("built-in defaults".into(), |file| file.display().to_string());
+    let place = |dir: &Option<std::path::PathBuf>| dir.as_ref().map_or("embedded".into(), |d| d.display().to_string());
+    output::say(&format!("ok: configuration  {file}"))?;
+    output::say(&format!("ok: dial plan      {}", place(dialplan_dir)))?;
+    output::say(&format!("ok: prompts        {} ({})", place(&prompts.dir), prompts.language.as_str()))?;
+    output::say(&format!("ok: store          {}", store_url.label()))?;
+    output::say(&format!("ok: realm          {}", sip.domain))?;
+    output::say(&format!("ok: RTP ports      {} calls' worth", rtp.ports.pairs() / 2))
+}
+
+fn print(findings: &[Finding]) -> anyhow::Result<()> {
+    findings.iter().try_for_each(|finding| output::say(&output::printable(&finding.to_string())))
+}
+
+fn status(findings: &[Finding]) -> ExitCode {
+    if findings.iter().any(Finding::is_error) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}

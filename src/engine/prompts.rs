@@ -1,0 +1,32 @@
+//! The spoken prompts as WAV files: an administrator's folder, or what is embedded in the binary.
+
+use crate::model::Prompt;
+use include_dir::{Dir, include_dir};
+use std::{borrow::Cow, io, path::Path};
+
+static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/prompts");
+
+/// The bytes of `LANGUAGE/PROMPT.wav` in `dir`; `None`: the embedded one.
+pub fn wav(dir: Option<&Path>, language: &str, prompt: Prompt) -> io::Result<Cow<'static, [u8]>> {
+    let file = Path::new(language).join(prompt.file_stem()).with_extension("wav");
+    match dir {
+        Some(dir) => std::fs::read(dir.join(file)).map(Cow::Owned),
+        None => EMBEDDED
+            .get_file(&file)
+            .map(|file| Cow::Borrowed(file.contents()))
+            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "not among the embedded prompts")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_languages_are_embedded_whole() {
+        for (language, prompt) in ["ja", "en"].into_iter().flat_map(|language| Prompt::SPOKEN.map(|p| (language, p))) {
+            assert!(wav(None, language, prompt).is_ok_and(|bytes| bytes.starts_with(b"RIFF")), "{language} {prompt:?}");
+        }
+        assert!(wav(None, "tlh", Prompt::Error).is_err());
+    }
+}

@@ -1,1 +1,195 @@
+//! All SQL, and the keys that guard what it stores.
+//!
+//! In come named acts (`add_extension`, `grant`, `sign_in`, …) with who does them; out come rows as values.
+//! Each act is one transaction, and its audit row and its line in the change feed stand in that same transaction.
+//! Absent: any decision. Rights, lockouts and sign-ins are judged in `access`; the store fetches facts and keeps verdicts.
+//!
+//! The writer of a store's audit rows is the data folder: every process that uses one folder shares one `writer_id`.
 
+mod account;
+mod audit;
+mod binding;
+mod change;
+mod dial_id;
+mod extension;
+mod file;
+pub mod keys;
+mod open;
+pub mod password;
+mod permission;
+mod row;
+mod setting;
+mod sign_in;
+
+pub use account::{AccountChange, AccountRow, NewAccount};
+pub use audit::AuditRow;
+pub use binding::{BindingChange, BindingRow};
+pub use change::Change;
+pub use extension::{DirectoryEntry, ExtensionChange, ExtensionRow, NewExtension};
+pub use keys::{KeyError, Keys};
+pub use open::Options;
+pub use password::PasswordHasher;
+pub use permission::PermissionRow;
+pub use setting::{SettingKey, SettingRow};
+pub use sign_in::SignIn;
+
+use crate::model::{AccountId, AuditEvent, AuditKind, ExtensionNumber, IdMaker, NodeId, Outcome};
+use sqlx::{Any, AnyPool, Transaction};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// The one door to the database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pool: AnyPool,
+    dialect: Dialect,
+    keys: Arc<Keys>,
+    passwords: PasswordHasher,
+    ids: Arc<Mutex<IdMaker>>,
+    writer: NodeId,
+    realm: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+/// Who changes something, from where, and when.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    /// `cli`, or an address.
+    pub source: String,
+    pub account: Option<AccountId>,
+    pub at_ms: u64,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the store does not answer: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("the store's URL must begin with sqlite: or postgres:")]
+    UnknownScheme,
+    #[error("the store was written by a newer version (schema {found}, this one knows {known}): upgrade this program")]
+    NewerSchema { found: i64, known: i64 },
+    #[error("the key file is not the one this store was made with: restore it from the backup")]
+    WrongKeyFile,
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error("there is no {what} {name}")]
+    NoSuch { what: &'static str, name: String },
+    #[error("there is already {what} {name}")]
+    Taken { what: &'static str, name: String },
+    #[error("{what} must be {expected}")]
+    Unusable { what: &'static str, expected: &'static str },
+    #[error("the store holds a {what} that cannot be read")]
+    Corrupt { what: &'static str },
+    #[error("too many passwords are being checked: try again")]
+    Busy,
+}
+
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+impl Store {
+    /// Who writes this store's audit rows: the same for every process that uses one data folder.
+    pub fn writer(&self) -> NodeId {
+        self.writer
+    }
+
+    /// The digest realm with which new HA1s are computed.
+    pub fn realm(&self) -> &str {
+        &self.realm
+    }
+
+    pub fn passwords(&self) -> &PasswordHasher {
+        &self.passwords
+    }
+
+    /// Whether the database answers now.
+    pub async fn ping(&self) -> Result<()> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Ends every connection; what was acknowledged is on disk already.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// A transaction that may write. SQLite takes its one write lock at once, so that it cannot be refused half-way.
+    async fn begin(&self) -> Result<Transaction<'static, Any>> {
+        let statement = match self.dialect {
+            Dialect::Sqlite => "BEGIN IMMEDIATE",
+            Dialect::Postgres => "BEGIN",
+        };
+        Ok(self.pool.begin_with(statement).await?)
+    }
+
+    /// Ends an administrator's act: its line in the change feed, its audit row, and the commit.
+    async fn commit(
+        &self,
+        mut tx: Transaction<'static, Any>,
+        actor: &Actor,
+        change: Change,
+        detail: String,
+    ) -> Result<()> {
+        change::publish(&mut tx, &change).await?;
+        let event = AuditEvent {
+            kind: AuditKind::Change,
+            outcome: Outcome::Ok,
+            account: actor.account,
+            source: actor.source.clone(),
+            mode: None,
+            target: change.extension().cloned(),
+            call: None,
+            session: None,
+            detail,
+        };
+        audit::append(&mut tx, self.writer, actor.at_ms, &[event]).await?;
+        Ok(tx.commit().await?)
+    }
+
+    fn make_id<T: From<ulid::Ulid>>(&self, now_ms: u64) -> T {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).make(now_ms)
+    }
+}
+
+impl Actor {
+    pub fn now(source: impl Into<String>) -> Self {
+        Self { source: source.into(), account: None, at_ms: unix_ms() }
+    }
+
+    pub fn cli() -> Self {
+        Self::now("cli")
+    }
+}
+
+/// The wall clock, in Unix milliseconds.
+#[expect(clippy::disallowed_methods, reason = "the store is shell: its rows carry wall-clock times")]
+pub fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn no_such(what: &'static str, name: impl ToString) -> StoreError {
+    StoreError::NoSuch { what, name: name.to_string() }
+}
+
+/// Tells a taken name from any other failure of an insert or update.
+fn taken(error: sqlx::Error, what: &'static str, name: impl ToString) -> StoreError {
+    match error.as_database_error() {
+        Some(database) if database.is_unique_violation() => StoreError::Taken { what, name: name.to_string() },
+        Some(_) | None => StoreError::Database(error),
+    }
+}
+
+/// Tells a missing extension from any other failure.
+fn extension_exists_or(number: Option<&ExtensionNumber>, error: sqlx::Error) -> StoreError {
+    match (error.as_database_error(), number) {
+        (Some(database), Some(number)) if database.is_foreign_key_violation() => no_such("extension", number),
+        (Some(_) | None, _) => StoreError::Database(error),
+    }
+}

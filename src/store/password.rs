@@ -1,0 +1,176 @@
+//! argon2id behind a small gate: hashing is a weapon against its owner (DESIGN: a bounded number at once, never on the event loop).
+
+use super::{Keys, StoreError};
+use crate::{access::sign_in::Password, model::Secret};
+use argon2::{
+    Algorithm, Argon2, Params, Version,
+    password_hash::{PasswordHasher as _, PasswordVerifier, phc::PasswordHash},
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::spawn_blocking,
+    time::timeout,
+};
+
+/// How many passwords are hashed at once; each takes `MEMORY_KIB`.
+pub const MAX_AT_ONCE: usize = 2;
+
+/// Who has waited this long for a place is refused.
+pub const DEADLINE: Duration = Duration::from_secs(2);
+
+/// OWASP's parameters for argon2id: 19 MiB, two passes, one lane.
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+
+/// Hashes and verifies passwords; counts how often it did.
+#[derive(Clone)]
+pub struct PasswordHasher(Arc<Inner>);
+
+struct Inner {
+    keys: Arc<Keys>,
+    cost: Cost,
+    gate: Arc<Semaphore>,
+    deadline: Duration,
+    /// What is verified when there is nothing to verify: of the same cost, and of no password.
+    dummy: String,
+    runs: AtomicU64,
+}
+
+/// What one hash costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    memory_kib: u32,
+    passes: u32,
+}
+
+impl Cost {
+    pub const OWASP: Cost = Cost { memory_kib: MEMORY_KIB, passes: PASSES };
+
+    /// As little as argon2 allows: for tests, and for a store that lives as long as a demonstration.
+    pub const CHEAP: Cost = Cost { memory_kib: Params::MIN_M_COST, passes: 1 };
+
+    fn params(self) -> Params {
+        Params::new(self.memory_kib, self.passes, LANES, None).unwrap_or_default()
+    }
+}
+
+impl PasswordHasher {
+    pub fn new(keys: Arc<Keys>, cost: Cost) -> Self {
+        Self::with_gate(keys, cost, MAX_AT_ONCE, DEADLINE)
+    }
+
+    /// With a gate of its own width and patience.
+    pub fn with_gate(keys: Arc<Keys>, cost: Cost, at_once: usize, deadline: Duration) -> Self {
+        let dummy = hash(&keys, cost, &Secret::new(super::keys::hex(&super::keys::os_random()))).unwrap_or_default();
+        let gate = Arc::new(Semaphore::new(at_once));
+        Self(Arc::new(Inner { keys, cost, gate, deadline, dummy, runs: AtomicU64::new(0) }))
+    }
+
+    /// How many verifications have run.
+    pub fn runs(&self) -> u64 {
+        self.0.runs.load(Ordering::Relaxed)
+    }
+
+    /// A PHC string for a new password.
+    pub async fn hash(&self, password: Secret) -> Result<String, StoreError> {
+        let permit = self.enter().await.ok_or(StoreError::Busy)?;
+        let inner = Arc::clone(&self.0);
+        let hashed = spawn_blocking(move || {
+            let _permit = permit;
+            hash(&inner.keys, inner.cost, &password)
+        });
+        hashed.await.ok().flatten().ok_or(StoreError::Busy)
+    }
+
+    /// Exactly one run of argon2, whether or not there is a hash to verify against, so that time tells nothing.
+    pub async fn verify(&self, password: Secret, stored: Option<String>) -> Password {
+        let Some(permit) = self.enter().await else { return Password::Unverified };
+        let inner = Arc::clone(&self.0);
+        let verified = spawn_blocking(move || {
+            let _permit = permit;
+            inner.runs.fetch_add(1, Ordering::Relaxed);
+            let right = verify(&inner.keys, inner.cost, &password, stored.as_ref().unwrap_or(&inner.dummy));
+            right && stored.is_some()
+        });
+        match verified.await {
+            Ok(true) => Password::Right,
+            Ok(false) => Password::Wrong,
+            Err(_) => Password::Unverified,
+        }
+    }
+
+    /// A place in the gate. The blocking task owns it, so that a caller who goes away frees it no sooner than the work ends.
+    async fn enter(&self) -> Option<OwnedSemaphorePermit> {
+        timeout(self.0.deadline, Arc::clone(&self.0.gate).acquire_owned()).await.ok()?.ok()
+    }
+}
+
+fn argon2(keys: &Keys, cost: Cost) -> Option<Argon2<'_>> {
+    Argon2::new_with_secret(keys.pepper(), Algorithm::Argon2id, Version::V0x13, cost.params()).ok()
+}
+
+fn hash(keys: &Keys, cost: Cost, password: &Secret) -> Option<String> {
+    let hash: PasswordHash = argon2(keys, cost)?.hash_password(password.expose().as_bytes()).ok()?;
+    Some(hash.to_string())
+}
+
+/// The parameters are those of the stored hash.
+fn verify(keys: &Keys, cost: Cost, password: &Secret, stored: &str) -> bool {
+    let Ok(stored) = PasswordHash::new(stored) else { return false };
+    argon2(keys, cost).is_some_and(|argon2| argon2.verify_password(password.expose().as_bytes(), &stored).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hasher(root: u8, at_once: usize, deadline: Duration) -> PasswordHasher {
+        PasswordHasher::with_gate(Arc::new(Keys::derive(&[root; 32])), Cost::CHEAP, at_once, deadline)
+    }
+
+    fn secret() -> Secret {
+        Secret::new("246801")
+    }
+
+    #[tokio::test]
+    async fn a_password_verifies_only_with_its_pepper() {
+        let (ours, theirs) = (hasher(1, 1, DEADLINE), hasher(2, 1, DEADLINE));
+        let stored = ours.hash(secret()).await.unwrap();
+        assert!(stored.starts_with("$argon2id$v=19$") && !stored.contains("246801"));
+        assert_eq!(ours.verify(secret(), Some(stored.clone())).await, Password::Right);
+        assert_eq!(ours.verify(Secret::new("246802"), Some(stored.clone())).await, Password::Wrong);
+        assert_eq!(theirs.verify(secret(), Some(stored)).await, Password::Wrong);
+    }
+
+    #[tokio::test]
+    async fn nothing_to_verify_against_costs_one_run_too_and_is_never_right() {
+        let hasher = hasher(1, 1, DEADLINE);
+        assert_eq!(hasher.verify(secret(), None).await, Password::Wrong);
+        assert_eq!(hasher.runs(), 1);
+    }
+
+    #[tokio::test]
+    async fn without_a_free_place_in_time_nothing_is_verified() {
+        let hasher = hasher(1, 0, Duration::from_millis(1));
+        assert_eq!(hasher.verify(secret(), None).await, Password::Unverified);
+        assert!(matches!(hasher.hash(secret()).await, Err(StoreError::Busy)));
+        assert_eq!(hasher.runs(), 0);
+    }
+
+    #[test]
+    fn the_dummy_costs_what_a_password_costs() {
+        let hasher = hasher(1, 1, DEADLINE);
+        let of = |hash: &str| hash.split('$').nth(3).map(str::to_owned);
+        let stored = hash(&hasher.0.keys, Cost::CHEAP, &secret()).unwrap();
+        assert_eq!(of(&hasher.0.dummy), of(&stored));
+        assert_eq!(Cost::OWASP.params().m_cost(), MEMORY_KIB);
+    }
+}

@@ -1,1 +1,19 @@
+//! The room of keypad digits. In: telephone-event packets, SIP INFO digits and 8 kHz audio, each with the time it came.
+//! Out: one stream of digits, each once, however many ways it came. Also the way back: dual tones, and the packets
+//! that carry a digit to a peer.
+//!
+//! Absent: sockets, jitter buffers, and what the digits mean. Nothing here can print a digit: a stream of them is a
+//! password being typed.
 
+mod event;
+mod inband;
+mod info;
+mod receiver;
+mod sender;
+pub mod tone;
+
+pub use event::{Event, EventReceiver};
+pub use inband::InBand;
+pub use info::parse_info;
+pub use receiver::Receiver;
+pub use sender::{EventPacket, EventSender};

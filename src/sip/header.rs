@@ -196,7 +196,7 @@ impl std::fmt::Display for CSeq {
 
 /// A line break inside a value would be a header of somebody else's making.
 fn one_line(value: String) -> String {
-    if value.contains(['\r', '\n', '\0']) { value.replace(['\r', '\n', '\0'], " ") } else { value }
+    if value.contains(['\r', '\n']) { value.replace(['\r', '\n'], " ") } else { value }
 }
 
 fn canonical(name: &str) -> Cow<'static, str> {

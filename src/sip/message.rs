@@ -59,11 +59,7 @@ impl Request {
     /// A response to this request: Via, From, To, Call-ID and CSeq are copied (RFC 3261 §8.2.6.2); the To tag is the
     /// caller's to add. An empty reason takes the code's usual phrase.
     pub fn reply(&self, code: u16, reason: &str) -> Response {
-        let mut response = Response::new(code, reason);
-        for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
-            response.headers.copy(name, &self.headers);
-        }
-        response
+        Response::to(&self.headers, code, reason)
     }
 
     pub fn set_body(&mut self, content_type: &str, body: Vec<u8>) {
@@ -83,6 +79,22 @@ impl Response {
     pub fn new(code: u16, reason: &str) -> Self {
         let reason = if reason.is_empty() { reason_phrase(code) } else { reason };
         Self { code, reason: reason.to_string(), headers: Headers::default(), body: Vec::new() }
+    }
+
+    pub(super) fn to(request: &Headers, code: u16, reason: &str) -> Self {
+        let mut response = Self::new(code, reason);
+        for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
+            response.headers.copy(name, request);
+        }
+        response
+    }
+
+    /// Adds our tag to the To header unless it has one (RFC 3261 §8.2.6.2). A To that cannot be read is left alone.
+    pub fn set_to_tag(&mut self, tag: &str) {
+        if self.headers.to().is_ok_and(|to| to.tag().is_none()) {
+            let to = format!("{};tag={tag}", self.headers.get("To").unwrap_or_default());
+            self.headers.set("To", to);
+        }
     }
 
     pub fn is_provisional(&self) -> bool {

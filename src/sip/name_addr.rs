@@ -94,14 +94,17 @@ fn parse(text: &str) -> Option<NameAddr> {
         return build(Some(display), uri, params);
     }
     match text.find('<') {
-        Some(at) if !text[..at].contains([';', '"', '@']) => {
+        Some(at) if !text[..at].contains([';', '"']) => {
             let display = text[..at].trim();
             let (uri, params) = bracketed(&text[at..])?;
             build((!display.is_empty()).then(|| display.to_string()), uri, params)
         }
-        // Without brackets the parameters belong to the header, not to the URI (RFC 3261 §20.10).
+        // Without brackets the parameters belong to the header, and a URI with `?` or `,` must not stand (RFC 3261 §20.10).
         _ => {
             let (uri, params) = text.split_at(text.find(';').unwrap_or(text.len()));
+            if uri.contains('?') {
+                return None;
+            }
             build(None, uri.trim(), params)
         }
     }

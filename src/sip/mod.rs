@@ -7,6 +7,7 @@
 //! A message keeps its header text as it was received; the small parsers give typed access to it. Request URIs may hold
 //! a password (`0070*ID*PW`), so nothing here prints a user part by `Debug`.
 
+pub mod digest;
 mod framer;
 mod header;
 mod message;

@@ -1,4 +1,5 @@
 //! The one event loop.
 
 pub mod control;
+pub mod desk;
 pub mod prompts;

@@ -7,22 +7,31 @@
 //! A message keeps its header text as it was received; the small parsers give typed access to it. Request URIs may hold
 //! a password (`0070*ID*PW`), so nothing here prints a user part by `Debug`.
 
-pub mod digest;
+mod dialog;
+mod endpoint;
+mod flow;
 mod framer;
 mod header;
 mod message;
 mod name_addr;
 mod normalise;
 mod param;
+mod registrar;
 mod scan;
+mod timer;
+mod transaction;
 mod uri;
 mod via;
 
+pub use dialog::{CSeqTooLow, Dialog, DialogId};
+pub use endpoint::{ClientTx, Endpoint, EndpointConfig, Event, InviteRate, MAX_TRANSACTIONS, OverRate, ServerTx};
+pub use flow::{Flow, Transmit, Transport};
 pub use framer::{BrokenStream, Frame, StreamFramer};
 pub use header::{BadHeader, CSeq, Headers};
 pub use message::{Message, Method, Request, Response, reason_phrase};
 pub use name_addr::{Contacts, NameAddr};
 pub use normalise::{MAX_MESSAGE_BYTES, Parsed, parse_datagram};
 pub use param::Params;
+pub use registrar::{Binding, Change, MAX_BINDINGS_PER_EXTENSION, Registrar, RegistrarConfig};
 pub use uri::{BadUri, Host, Scheme, Uri};
 pub use via::{MAGIC_COOKIE, Via};

@@ -1,1 +1,125 @@
+//! The switch: what joins phones into calls, and lets a supervisor's leg be attached to one.
+//!
+//! In: a few commands. Out: a few events, and a view of the calls that are up. A driver stands behind it; `embedded` is
+//! our own B2BUA. The port never speaks of matrices or SIP, so another PBX can stand behind it too.
+//! Absent on purpose: rights, sign-in, prompts' order. The switch carries out; the desk decides.
 
+//pub mod embedded;
+
+use crate::{
+    dialplan::FeatureDial,
+    model::{CallId, Digit, ExtensionNumber, LegId, Mode, Prompt, Refusal, SessionId, Side},
+};
+
+pub enum Command {
+    /// Answer a leg that dialled a feature code.
+    Answer {
+        leg: LegId,
+    },
+    /// Play to one leg alone, in place of what it is being played.
+    Play {
+        leg: LegId,
+        ticket: u64,
+        clips: Vec<Prompt>,
+    },
+    StopPlaying {
+        leg: LegId,
+    },
+    /// Bridge a supervisor's leg onto a call, beside the party on `side`.
+    Attach {
+        session: SessionId,
+        leg: LegId,
+        call: CallId,
+        side: Side,
+        mode: Mode,
+    },
+    SetMode {
+        session: SessionId,
+        mode: Mode,
+    },
+    /// Take the supervisor's leg out of the call; the leg stays up and hears nothing.
+    Detach {
+        session: SessionId,
+    },
+    /// The start tone for the agent beside whom a session stands.
+    Chime {
+        session: SessionId,
+    },
+    HangUp {
+        leg: LegId,
+    },
+}
+
+pub enum Event {
+    /// An authenticated phone dialled a feature code. `source` is its digest user name, never From.
+    Dialled {
+        leg: LegId,
+        source: ExtensionNumber,
+        feature: FeatureDial,
+    },
+    /// A feature code that the dial plan itself refused.
+    Refused {
+        source: ExtensionNumber,
+        refusal: Refusal,
+    },
+    /// The answered leg is ready to be spoken to.
+    Answered {
+        leg: LegId,
+    },
+    Digit {
+        leg: LegId,
+        digit: Digit,
+    },
+    Played {
+        leg: LegId,
+        ticket: u64,
+    },
+    /// The phone of a feature leg hung up, or failed.
+    HungUp {
+        leg: LegId,
+    },
+    CallEnded {
+        call: CallId,
+    },
+    /// A party left a call that goes on without it.
+    PartyLeft {
+        call: CallId,
+        party: ExtensionNumber,
+    },
+}
+
+/// One call as others see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallView {
+    pub id: CallId,
+    pub caller: ExtensionNumber,
+    pub callee: ExtensionNumber,
+    pub state: CallState,
+    pub since_unix_ms: u64,
+    pub listeners: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallState {
+    Ringing,
+    Talking,
+    OnHold,
+}
+
+impl CallView {
+    /// The side on which an extension stands. In a call of a phone with itself: the caller's.
+    pub fn side_of(&self, number: &ExtensionNumber) -> Option<Side> {
+        match number {
+            _ if *number == self.caller => Some(Side::Caller),
+            _ if *number == self.callee => Some(Side::Callee),
+            _ => None,
+        }
+    }
+
+    pub fn party(&self, side: Side) -> &ExtensionNumber {
+        match side {
+            Side::Caller => &self.caller,
+            Side::Callee => &self.callee,
+        }
+    }
+}

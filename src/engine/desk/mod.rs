@@ -1,0 +1,413 @@
+//! The desk: who talks to the phones that dialled a feature code, from the first prompt to the end of the session.
+//!
+//! Pure. In: what the switch tells, and the replies to what was asked. Out: commands for the switch, questions for the
+//! store. It holds one `Ivr` or one `spy::Session` per leg and knows no SQL, SIP or RTP.
+
+mod choose;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    access::{hours::MinuteOfWeek, right::Terminal},
+    dialplan::FeatureDial,
+    ivr::{self, Ivr, IvrConfig},
+    model::{
+        AccountId, AuditEvent, AuditKind, CallId, EndCause, ExtensionNumber, IdMaker, LegId, Mode, NotAnExtension,
+        Prompt, Refusal, Secret, SessionId, Settings, Side,
+    },
+    spy::{self, Act, Chime, Happening},
+    switch::{CallState, CallView, Command, Event},
+};
+use choose::{AtDesk, Chosen, choose};
+use rows::{refused_attempt, refused_dial, session_row};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Instant,
+};
+
+pub enum Output {
+    Switch(Command),
+    Ask(LegId, Question),
+    /// To be written down; nothing waits for it.
+    Record(AuditEvent),
+}
+
+/// Side work: leaves as data, returns as a `Reply` for the same leg.
+pub enum Question {
+    SignIn {
+        dial_id: Secret,
+        password: Secret,
+        source: ExtensionNumber,
+    },
+    /// What are the account's rules about `target`, and about whoever it may be talking to?
+    Rights {
+        account: AccountId,
+        target: ExtensionNumber,
+    },
+    /// Write these down; only then may audio open.
+    RecordStart(Vec<AuditEvent>),
+}
+
+pub enum Reply {
+    SignIn(Result<AccountId, Refusal>),
+    Rights(Result<Rights, Refusal>),
+    StartRecorded(Result<(), Refusal>),
+}
+
+/// What the store knows when a target was named.
+pub struct Rights {
+    /// The target, and whoever it may be talking to, as the account sees them. Who is missing does not exist.
+    pub terminals: BTreeMap<ExtensionNumber, Terminal>,
+    /// The local time at which the rights are judged.
+    pub at: MinuteOfWeek,
+    pub settings: Settings,
+}
+
+/// A running session as others see it.
+#[derive(Clone, Debug)]
+pub struct SessionView {
+    pub id: SessionId,
+    pub account: AccountId,
+    pub supervisor: ExtensionNumber,
+    pub target: ExtensionNumber,
+    pub far_end: ExtensionNumber,
+    pub call: CallId,
+    pub mode: Mode,
+    pub since_unix_ms: u64,
+}
+
+pub struct Desk {
+    config: IvrConfig,
+    ids: IdMaker,
+    guests: BTreeMap<LegId, Guest>,
+    last_ticket: u64,
+    outputs: VecDeque<Output>,
+}
+
+/// A phone at the desk.
+struct Guest {
+    source: ExtensionNumber,
+    /// The play that counts; an older one's end is stale.
+    ticket: u64,
+    stage: Stage,
+}
+
+enum Stage {
+    Talking { ivr: Box<Ivr>, wish: Option<Wish> },
+    Spying { session: spy::Session, view: SessionView },
+}
+
+/// A target was named; what is known of it so far.
+struct Wish {
+    account: AccountId,
+    target: ExtensionNumber,
+    mode: Mode,
+    /// Chosen and being written down; its audio opens when that is done.
+    start: Option<Start>,
+}
+
+struct Start {
+    view: SessionView,
+    side: Side,
+    settings: Settings,
+}
+
+impl Desk {
+    pub fn new(config: IvrConfig, ids: IdMaker) -> Self {
+        Self { config, ids, guests: BTreeMap::new(), last_ticket: 0, outputs: VecDeque::new() }
+    }
+
+    pub fn handle(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Dialled { leg, source, feature } => self.welcome(leg, source, feature),
+            Event::Refused { source, refusal } => self.record(refused_dial(&source, refusal)),
+            Event::Answered { leg } => self.tell_ivr(now, leg, ivr::Input::Answered),
+            Event::Digit { leg, digit } => self.tell_ivr(now, leg, ivr::Input::Digit(digit)),
+            Event::Played { leg, ticket } => self.played(now, leg, ticket),
+            Event::HungUp { leg } => self.hung_up(now, leg),
+            Event::CallEnded { call } => self.befall(now, |view| view.call == call, Happening::CallEnded),
+            Event::PartyLeft { call, party } => {
+                let gone = |view: &SessionView| view.call == call && view.target == party;
+                self.befall(now, gone, Happening::ExtensionLeft);
+            }
+        }
+    }
+
+    /// The reply to what was asked for `leg`. `calls` are the calls as they are now.
+    pub fn reply(&mut self, now: Instant, unix_ms: u64, leg: LegId, reply: Reply, calls: &[CallView]) {
+        match reply {
+            Reply::SignIn(Ok(account)) => {
+                self.tell_ivr(now, leg, ivr::Input::Answer(ivr::Answer::SignedIn(account)));
+            }
+            Reply::SignIn(Err(_)) => self.tell_ivr(now, leg, ivr::Input::Answer(ivr::Answer::SignInRefused)),
+            Reply::Rights(rights) => self.judge(now, unix_ms, leg, rights, calls),
+            Reply::StartRecorded(written) => self.start(now, leg, written, calls),
+        }
+    }
+
+    /// Ends a session by an administrator's word; `false` when there is none of that id.
+    pub fn end_session(&mut self, now: Instant, id: SessionId) -> bool {
+        let found = self.sessions().any(|view| view.id == id);
+        self.befall(now, |view| view.id == id, Happening::EndedByAdministrator);
+        found
+    }
+
+    /// The right of a running session was judged again and is gone.
+    pub fn right_lost(&mut self, now: Instant, id: SessionId) {
+        self.befall(now, |view| view.id == id, Happening::RightLost);
+    }
+
+    pub fn shut_down(&mut self, now: Instant) {
+        self.befall(now, |_| true, Happening::Shutdown);
+    }
+
+    pub fn sessions(&self) -> impl Iterator<Item = &SessionView> {
+        self.guests.values().filter_map(|guest| match &guest.stage {
+            Stage::Spying { session, view } if session.is_live() => Some(view),
+            Stage::Spying { .. } | Stage::Talking { .. } => None,
+        })
+    }
+
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.guests.values().filter_map(Guest::poll_timeout).min()
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let due = |guest: &Guest| guest.poll_timeout().is_some_and(|at| at <= now);
+        let legs: Vec<LegId> = self.guests.iter().filter(|(_, guest)| due(guest)).map(|(leg, _)| *leg).collect();
+        for leg in legs {
+            let Some(guest) = self.guests.get_mut(&leg) else { continue };
+            match &mut guest.stage {
+                Stage::Talking { ivr, .. } => {
+                    ivr.handle_timeout(now);
+                    self.drain_ivr(now, leg);
+                }
+                Stage::Spying { session, .. } => {
+                    let acts = session.handle_timeout(now);
+                    self.carry_out(leg, acts);
+                }
+            }
+        }
+    }
+
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn welcome(&mut self, leg: LegId, source: ExtensionNumber, feature: FeatureDial) {
+        let ivr = Box::new(Ivr::new(self.config.clone(), feature.mode, feature.short));
+        self.guests.insert(leg, Guest { source, ticket: 0, stage: Stage::Talking { ivr, wish: None } });
+        self.command(Command::Answer { leg });
+    }
+
+    fn tell_ivr(&mut self, now: Instant, leg: LegId, input: ivr::Input) {
+        if let Some(Guest { stage: Stage::Talking { ivr, .. }, .. }) = self.guests.get_mut(&leg) {
+            ivr.handle(now, input);
+            self.drain_ivr(now, leg);
+        }
+    }
+
+    fn drain_ivr(&mut self, now: Instant, leg: LegId) {
+        while let Some(guest) = self.guests.get_mut(&leg) {
+            let Stage::Talking { ivr, .. } = &mut guest.stage else { return };
+            match ivr.poll_output() {
+                None => return,
+                Some(ivr::Output::Play(clips)) => self.play(leg, clips),
+                Some(ivr::Output::StopPlaying) => self.command(Command::StopPlaying { leg }),
+                Some(ivr::Output::HangUp) => self.dismiss(leg),
+                Some(ivr::Output::Ask(ivr::Query::SignIn { dial_id, password })) => {
+                    let source = guest.source.clone();
+                    self.ask(leg, Question::SignIn { dial_id, password, source });
+                }
+                Some(ivr::Output::Ask(ivr::Query::Attach { account, target, mode })) => match target.expose().parse() {
+                    Ok(target) => self.wish(leg, account, target, mode),
+                    Err(NotAnExtension) => self.no_such_target(now, leg, account, mode),
+                },
+            }
+        }
+    }
+
+    fn wish(&mut self, leg: LegId, account: AccountId, target: ExtensionNumber, mode: Mode) {
+        if let Some(Guest { stage: Stage::Talking { wish, .. }, .. }) = self.guests.get_mut(&leg) {
+            *wish = Some(Wish { account, target: target.clone(), mode, start: None });
+        }
+        self.ask(leg, Question::Rights { account, target });
+    }
+
+    /// Too many digits for any extension: refused like one that does not exist.
+    fn no_such_target(&mut self, now: Instant, leg: LegId, account: AccountId, mode: Mode) {
+        if let Some(guest) = self.guests.get(&leg) {
+            let row = refused_attempt(&guest.source, account, None, mode, Refusal::UnknownExtension);
+            self.record(row);
+            self.tell_ivr(now, leg, ivr::Input::Answer(ivr::Answer::TargetRefused));
+        }
+    }
+
+    fn judge(&mut self, now: Instant, unix_ms: u64, leg: LegId, rights: Result<Rights, Refusal>, calls: &[CallView]) {
+        let at_desk = self.at_desk();
+        let Some(Guest { source, stage: Stage::Talking { wish: Some(wish), .. }, .. }) = self.guests.get_mut(&leg)
+        else {
+            return;
+        };
+        let chosen = rights.and_then(|rights| {
+            let chosen = choose(source, &wish.target, wish.mode, &rights, calls, &at_desk)?;
+            Ok((chosen, rights.settings))
+        });
+        match chosen {
+            Err(refusal) => {
+                let row = refused_attempt(source, wish.account, Some(&wish.target), wish.mode, refusal);
+                self.record(row);
+                self.tell_ivr(now, leg, ivr::Input::Answer(ivr::Answer::TargetRefused));
+            }
+            Ok((Chosen { call, side, far_end }, settings)) => {
+                let view = SessionView {
+                    id: self.ids.make(unix_ms),
+                    account: wish.account,
+                    supervisor: source.clone(),
+                    target: wish.target.clone(),
+                    far_end,
+                    call,
+                    mode: wish.mode,
+                    since_unix_ms: unix_ms,
+                };
+                let rows = vec![session_row(&view, AuditKind::Attempt, ""), session_row(&view, AuditKind::Start, "")];
+                wish.start = Some(Start { view, side, settings });
+                self.ask(leg, Question::RecordStart(rows));
+            }
+        }
+    }
+
+    /// Which extensions stand at the desk, and whether they listen already.
+    fn at_desk(&self) -> Vec<AtDesk> {
+        let spying = |guest: &Guest| matches!(guest.stage, Stage::Spying { .. });
+        self.guests.values().map(|guest| AtDesk { number: guest.source.clone(), spying: spying(guest) }).collect()
+    }
+
+    /// The start stands in the audit trail, or does not: only if it does may audio open.
+    fn start(&mut self, now: Instant, leg: LegId, written: Result<(), Refusal>, calls: &[CallView]) {
+        let Some(Guest { stage: Stage::Talking { wish, .. }, .. }) = self.guests.get_mut(&leg) else { return };
+        let Some(start) = wish.take().and_then(|wish| wish.start) else { return };
+        let still_up = calls.iter().any(|call| call.id == start.view.call && call.state == CallState::Talking);
+        if written.is_ok() && still_up {
+            return self.open(now, leg, start);
+        }
+        if written.is_ok() {
+            self.record(session_row(&start.view, AuditKind::End, EndCause::CallEnded.as_str()));
+        }
+        self.tell_ivr(now, leg, ivr::Input::Answer(ivr::Answer::TargetRefused));
+    }
+
+    fn open(&mut self, now: Instant, leg: LegId, start: Start) {
+        let Start { view, side, settings } = start;
+        self.tell_ivr(now, leg, ivr::Input::Answer(ivr::Answer::Attached));
+        let Some(guest) = self.guests.get_mut(&leg) else { return };
+        if !matches!(&guest.stage, Stage::Talking { ivr, .. } if ivr.is_over()) {
+            // The conversation gave up waiting; what was written as begun is over.
+            return self.record(session_row(&view, AuditKind::End, EndCause::LegFailed.as_str()));
+        }
+        let (session, call, mode) = (view.id, view.call, view.mode);
+        guest.stage = Stage::Spying { session: spy::Session::default(), view };
+        self.command(Command::Attach { session, leg, call, side, mode });
+        match spy::chime(mode, &settings) {
+            Chime::Nobody => {}
+            Chime::Supervisor => self.play(leg, vec![Prompt::Chime]),
+            Chime::SupervisorAndAgent => {
+                self.play(leg, vec![Prompt::Chime]);
+                self.command(Command::Chime { session });
+            }
+        }
+    }
+
+    fn played(&mut self, now: Instant, leg: LegId, ticket: u64) {
+        let Some(guest) = self.guests.get_mut(&leg).filter(|guest| guest.ticket == ticket) else { return };
+        match &mut guest.stage {
+            Stage::Talking { .. } => self.tell_ivr(now, leg, ivr::Input::Played),
+            Stage::Spying { session, .. } => {
+                let acts = session.handle(now, Happening::Announced);
+                self.carry_out(leg, acts);
+            }
+        }
+    }
+
+    fn hung_up(&mut self, now: Instant, leg: LegId) {
+        self.tell_ivr(now, leg, ivr::Input::HungUp);
+        if let Some(Guest { stage: Stage::Spying { session, .. }, .. }) = self.guests.get_mut(&leg) {
+            let acts = session.handle(now, Happening::SupervisorHungUp);
+            self.carry_out(leg, acts);
+        }
+        if let Some(Guest { stage: Stage::Talking { wish: Some(Wish { start: Some(start), .. }), .. }, .. }) =
+            self.guests.remove(&leg)
+        {
+            self.record(session_row(&start.view, AuditKind::End, EndCause::SupervisorHungUp.as_str()));
+        }
+    }
+
+    fn befall(&mut self, now: Instant, whom: impl Fn(&SessionView) -> bool, what: Happening) {
+        let touched: Vec<(LegId, Vec<Act>)> = self
+            .guests
+            .iter_mut()
+            .filter_map(|(leg, guest)| match &mut guest.stage {
+                Stage::Spying { session, view } if whom(view) => Some((*leg, session.handle(now, what))),
+                Stage::Spying { .. } | Stage::Talking { .. } => None,
+            })
+            .collect();
+        for (leg, acts) in touched {
+            self.carry_out(leg, acts);
+        }
+    }
+
+    fn carry_out(&mut self, leg: LegId, acts: Vec<Act>) {
+        for act in acts {
+            let Some(Guest { stage: Stage::Spying { view, .. }, .. }) = self.guests.get(&leg) else { return };
+            match act {
+                Act::Detach => {
+                    let session = view.id;
+                    self.command(Command::Detach { session });
+                }
+                Act::Announce(prompt) => self.play(leg, vec![prompt]),
+                Act::HangUp => self.dismiss(leg),
+                Act::Ended(cause) => {
+                    let row = session_row(view, AuditKind::End, cause.as_str());
+                    self.record(row);
+                }
+            }
+        }
+    }
+
+    /// Hangs up and forgets the phone.
+    fn dismiss(&mut self, leg: LegId) {
+        self.guests.remove(&leg);
+        self.command(Command::HangUp { leg });
+    }
+
+    fn play(&mut self, leg: LegId, clips: Vec<Prompt>) {
+        self.last_ticket += 1;
+        let ticket = self.last_ticket;
+        if let Some(guest) = self.guests.get_mut(&leg) {
+            guest.ticket = ticket;
+        }
+        self.command(Command::Play { leg, ticket, clips });
+    }
+
+    fn command(&mut self, command: Command) {
+        self.outputs.push_back(Output::Switch(command));
+    }
+
+    fn ask(&mut self, leg: LegId, question: Question) {
+        self.outputs.push_back(Output::Ask(leg, question));
+    }
+
+    fn record(&mut self, event: AuditEvent) {
+        self.outputs.push_back(Output::Record(event));
+    }
+}
+
+impl Guest {
+    fn poll_timeout(&self) -> Option<Instant> {
+        match &self.stage {
+            Stage::Talking { ivr, .. } => ivr.poll_timeout(),
+            Stage::Spying { session, .. } => session.poll_timeout(),
+        }
+    }
+}

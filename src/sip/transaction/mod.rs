@@ -1,0 +1,108 @@
+//! Transactions: RFC 3261 §17, with the Accepted states of RFC 6026.
+//!
+//! In come messages that were matched to a transaction, what its user wants, and `now`; out go transmits and events by
+//! `Out`. Absent on purpose: matching (see `key`), dialogs, and the meaning of any request but ACK and CANCEL.
+
+mod client;
+mod invite_client;
+mod invite_server;
+mod key;
+mod server;
+
+pub(super) use client::Client;
+pub(super) use invite_client::InviteClient;
+pub(super) use invite_server::{AckVerdict, CancelVerdict, InviteServer};
+pub(super) use key::Key;
+pub(super) use server::Server;
+
+use super::{ClientTx, Event, Flow, Request, Response, Transmit};
+use std::{collections::VecDeque, time::Instant};
+
+pub(super) enum Transaction {
+    InviteClient(InviteClient),
+    Client(Client),
+    InviteServer(InviteServer),
+    Server(Server),
+}
+
+/// When a transaction wants to be woken.
+#[derive(Clone, Copy)]
+pub(super) enum Wake {
+    At(Instant),
+    Never,
+    Ended,
+}
+
+/// What transactions want done.
+#[derive(Default)]
+pub(super) struct Out {
+    pub transmits: VecDeque<Transmit>,
+    pub events: VecDeque<Event>,
+    /// CANCELs that want a client transaction of their own.
+    pub cancels: VecDeque<(Request, Flow)>,
+}
+
+impl Out {
+    fn send(&mut self, flow: Flow, bytes: &[u8]) {
+        self.transmits.push_back(Transmit { flow, bytes: bytes.to_vec() });
+    }
+}
+
+impl Transaction {
+    pub fn wake(&self) -> Wake {
+        match self {
+            Transaction::InviteClient(transaction) => transaction.wake(),
+            Transaction::Client(transaction) => transaction.wake(),
+            Transaction::InviteServer(transaction) => transaction.wake(),
+            Transaction::Server(transaction) => transaction.wake(),
+        }
+    }
+
+    pub fn timeout(&mut self, now: Instant, out: &mut Out) {
+        match self {
+            Transaction::InviteClient(transaction) => transaction.timeout(now, out),
+            Transaction::Client(transaction) => transaction.timeout(now, out),
+            Transaction::InviteServer(transaction) => transaction.timeout(now, out),
+            Transaction::Server(transaction) => transaction.timeout(now),
+        }
+    }
+
+    /// A response that matched.
+    pub fn receive(&mut self, now: Instant, flow: Flow, response: Response, out: &mut Out) {
+        match self {
+            Transaction::InviteClient(transaction) => transaction.receive(now, flow, response, out),
+            Transaction::Client(transaction) => transaction.receive(now, flow, response, out),
+            Transaction::InviteServer(_) | Transaction::Server(_) => {}
+        }
+    }
+
+    /// The same request again.
+    pub fn repeated(&mut self, out: &mut Out) {
+        match self {
+            Transaction::InviteServer(transaction) => transaction.repeated(out),
+            Transaction::Server(transaction) => transaction.repeated(out),
+            Transaction::InviteClient(_) | Transaction::Client(_) => {}
+        }
+    }
+
+    pub fn respond(&mut self, now: Instant, response: &Response, out: &mut Out) {
+        match self {
+            Transaction::InviteServer(transaction) => transaction.respond(now, response, out),
+            Transaction::Server(transaction) => transaction.respond(now, response, out),
+            Transaction::InviteClient(_) | Transaction::Client(_) => {}
+        }
+    }
+
+    /// The transport under a client transaction failed (§17.1.4).
+    pub fn transport_failed(&mut self, flow: Flow, out: &mut Out) {
+        match self {
+            Transaction::InviteClient(transaction) => transaction.transport_failed(flow, out),
+            Transaction::Client(transaction) => transaction.transport_failed(flow, out),
+            Transaction::InviteServer(_) | Transaction::Server(_) => {}
+        }
+    }
+}
+
+fn tell_response(tx: ClientTx, flow: Flow, response: Response, out: &mut Out) {
+    out.events.push_back(Event::Response { tx, flow, response });
+}

@@ -20,6 +20,8 @@ mod registrar;
 mod scan;
 mod timer;
 mod transaction;
+#[cfg(feature = "shell")]
+pub mod transport;
 mod uri;
 mod via;
 

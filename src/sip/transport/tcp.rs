@@ -1,0 +1,171 @@
+use super::{Inbound, run_while_heard, socket};
+use crate::sip::{Flow, Frame, StreamFramer, Transport};
+use std::{
+    collections::BTreeMap,
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::mpsc,
+    time::timeout,
+};
+
+pub const MAX_CONNECTIONS: usize = 4096;
+/// How many connections one address may have open.
+pub const MAX_CONNECTIONS_PER_SOURCE: usize = 256;
+/// How many messages may wait for a peer that reads slowly; beyond, the connection is closed.
+const MAX_QUEUED: usize = 256;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a new connection may say nothing that is a message.
+const FIRST_MESSAGE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longer than any registration lives.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(2 * 3600);
+/// How long to wait when the system has no more descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+const READ_BYTES: usize = 16 * 1024;
+
+type Queue = mpsc::Sender<Vec<u8>>;
+
+/// Every open connection, by the flow under which it is spoken of: the real one where the peer connected, the wished one
+/// where we did.
+pub struct Connections {
+    table: Mutex<BTreeMap<Flow, Queue>>,
+    inbound: mpsc::Sender<Inbound>,
+}
+
+/// Starts to accept, and returns the bound address.
+pub fn listen(address: SocketAddr, connections: Arc<Connections>) -> io::Result<SocketAddr> {
+    let listener = TcpListener::from_std(socket::tcp_listener(address)?)?;
+    let local = listener.local_addr()?;
+    run_while_heard(connections.inbound.clone(), accept(listener, connections));
+    Ok(local)
+}
+
+async fn accept(listener: TcpListener, connections: Arc<Connections>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, remote)) => connections.welcome(stream, remote),
+            Err(error) => {
+                tracing::warn!(%error, "SIP over TCP: a connection was not accepted");
+                #[expect(clippy::disallowed_methods, reason = "there is no event that tells of free descriptors")]
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+impl Connections {
+    pub fn new(inbound: mpsc::Sender<Inbound>) -> Self {
+        Self { table: Mutex::default(), inbound }
+    }
+
+    /// On the flow's connection, or on a new one. False when there cannot be one.
+    pub fn send(self: &Arc<Self>, flow: Flow, bytes: Vec<u8>) -> bool {
+        let mut table = self.table();
+        if let Some(queue) = table.get(&flow) {
+            match queue.try_send(bytes) {
+                Ok(()) => return true,
+                // Its task sees the queue end, and tells.
+                Err(mpsc::error::TrySendError::Full(_)) => return table.remove(&flow).is_some(),
+                Err(mpsc::error::TrySendError::Closed(_)) => return false,
+            }
+        }
+        if table.len() >= MAX_CONNECTIONS {
+            return false;
+        }
+        let (queue, queued) = mpsc::channel(MAX_QUEUED);
+        let queued_first = queue.try_send(bytes).is_ok();
+        table.insert(flow, queue);
+        run_while_heard(self.inbound.clone(), Arc::clone(self).connect(flow, queued));
+        queued_first
+    }
+
+    fn welcome(self: &Arc<Self>, stream: TcpStream, remote: SocketAddr) {
+        let Ok(local) = stream.local_addr() else { return };
+        let flow = Flow { transport: Transport::Tcp, local, remote };
+        let mut table = self.table();
+        let of_same_source = table.keys().filter(|known| known.remote.ip() == remote.ip()).count();
+        if table.len() >= MAX_CONNECTIONS || of_same_source >= MAX_CONNECTIONS_PER_SOURCE {
+            return;
+        }
+        let (queue, queued) = mpsc::channel(MAX_QUEUED);
+        table.insert(flow, queue);
+        socket::mark(&stream, local);
+        run_while_heard(self.inbound.clone(), Arc::clone(self).converse(flow, stream, queued));
+    }
+
+    async fn connect(self: Arc<Self>, flow: Flow, queued: mpsc::Receiver<Vec<u8>>) {
+        let attempt = async { TcpSocket::from_std_stream(socket::tcp_client(flow.local)?).connect(flow.remote).await };
+        match timeout(CONNECT_TIMEOUT, attempt).await {
+            Ok(Ok(stream)) => self.converse(flow, stream, queued).await,
+            Ok(Err(_)) | Err(_) => self.end(flow, queued).await,
+        }
+    }
+
+    async fn converse(self: Arc<Self>, flow: Flow, mut stream: TcpStream, mut queued: mpsc::Receiver<Vec<u8>>) {
+        let mut framer = StreamFramer::default();
+        let mut buffer = vec![0; READ_BYTES];
+        let mut patience = FIRST_MESSAGE_TIMEOUT;
+        loop {
+            tokio::select! {
+                read = timeout(patience, stream.read(&mut buffer)) => {
+                    let Ok(Ok(length @ 1..)) = read else { break };
+                    framer.push(&buffer[..length]);
+                    match self.deliver(flow, &mut framer, &mut stream).await {
+                        Ok(true) => patience = IDLE_TIMEOUT,
+                        Ok(false) => {}
+                        Err(_) => break,
+                    }
+                }
+                bytes = queued.recv() => {
+                    let Some(bytes) = bytes else { break };
+                    if write(&mut stream, &bytes).await.is_err() {
+                        break;
+                    }
+                    patience = IDLE_TIMEOUT;
+                }
+            }
+        }
+        self.end(flow, queued).await;
+    }
+
+    /// Hands over every whole message; whether there was one.
+    async fn deliver(&self, flow: Flow, framer: &mut StreamFramer, stream: &mut TcpStream) -> io::Result<bool> {
+        let mut some = false;
+        while let Some(frame) = framer.next_frame() {
+            match frame.map_err(io::Error::other)? {
+                Frame::Message(bytes) => {
+                    some = true;
+                    self.inbound.send(Inbound::Message { flow, bytes }).await.map_err(io::Error::other)?;
+                }
+                Frame::Ping => write(stream, b"\r\n").await?,
+            }
+        }
+        Ok(some)
+    }
+
+    async fn end(&self, flow: Flow, queued: mpsc::Receiver<Vec<u8>>) {
+        {
+            let mut table = self.table();
+            // A newer connection may have taken the flow's place.
+            drop(queued);
+            if table.get(&flow).is_some_and(mpsc::Sender::is_closed) {
+                table.remove(&flow);
+            }
+        }
+        let _ = self.inbound.send(Inbound::Failed { flow }).await;
+    }
+
+    fn table(&self) -> MutexGuard<'_, BTreeMap<Flow, Queue>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn write(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
+    timeout(WRITE_TIMEOUT, stream.write_all(bytes)).await?
+}

@@ -6,6 +6,7 @@ mod check;
 pub mod config;
 mod control;
 pub mod dialplan_files;
+mod dtmf;
 mod live;
 pub mod logging;
 mod output;
@@ -42,7 +43,8 @@ fn start(cli: Cli) -> anyhow::Result<ExitCode> {
 
 async fn carry_out(command: Command, named: Option<&Path>) -> anyhow::Result<ExitCode> {
     let environment = env::var_os(CONFIG_VARIABLE).filter(|file| !file.is_empty()).map(PathBuf::from);
-    if let Command::Dtmf { files: _ } = command {
+    if let Command::Dtmf { files } = command {
+        dtmf::run(&files, &mut io::stdout().lock())?;
         return Ok(ExitCode::SUCCESS);
     }
     let loaded = config::load(named, environment.as_deref());

@@ -123,7 +123,7 @@ fn read_wav<B: AsRef<[u8]>>(file: &str, bytes: Option<B>) -> Result<Vec<i16>, Cl
 }
 
 /// 16 kHz to 8 kHz behind a low-pass at 3.6 kHz, so that nothing above the telephone band folds back into it.
-fn halve_rate(samples: &[i16]) -> Vec<i16> {
+pub fn halve_rate(samples: &[i16]) -> Vec<i16> {
     const HALF_TAPS: isize = 47;
     const CUTOFF: f64 = 3600.0 / FILE_SAMPLE_RATE as f64;
     let taps: Vec<f64> =

@@ -7,10 +7,13 @@
 pub mod clip;
 pub mod codec;
 pub mod jitter;
+mod leg;
 mod mixer;
+pub mod plane;
 mod player;
 pub mod recorder;
 pub mod rtp;
+mod stream;
 pub mod tone;
 
 use crate::model::{Codec, Digit, HearMatrix, LegId, Prompt};
@@ -79,3 +82,6 @@ pub enum Event {
     Digit { leg: LegId, digit: Digit },
     Played { leg: LegId, ticket: u64 },
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,8 +7,8 @@ use std::f64::consts::{PI, TAU};
 const CHIME_NOTES_HZ: [f64; 2] = [2050.0, 2733.0];
 const CHIME_NOTE_MS: u32 = 170;
 const CHIME_DECAY_MS: f64 = 70.0;
-/// The level of a full-scale sine in dBm0 (G.711: the clipping point of A-law).
-const FULL_SCALE_DBM0: f64 = 3.14;
+/// The level of a full-scale sine in dBm0 (ITU-T G.711, table 5: µ-law).
+const FULL_SCALE_DBM0: f64 = 3.17;
 const CHIME_LEVEL_DBM0: f64 = -18.0;
 
 /// ピコン, at 8 kHz: 340 ms whose level while it sounds is about −18 dBm0.

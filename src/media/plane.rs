@@ -1,0 +1,418 @@
+//! The media plane: a pure machine over all legs. Packets, ticks and commands in; packets and events out.
+//!
+//! From a listener's row of the matrix follows how its stream is made: one source of the same codec and nothing
+//! playing is relayed; anything else is mixed at the tick. A packet finds its leg by index and costs no allocation.
+
+use super::{
+    Event, LegParams,
+    clip::Clips,
+    codec::{self, FRAME_SAMPLES},
+    jitter::MAX_JITTER_FRAMES,
+    leg::{Admitted, Feed, Handover, Leg, LegStatistics, Mixing},
+    mixer::Mix,
+    player::Player,
+    rtp::Packet,
+    stream::Stream,
+};
+use crate::model::{Codec, Digit, Entropy, HearMatrix, LegId, Prompt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    sync::Arc,
+    time::Instant,
+};
+
+/// The most legs that may be open at once.
+pub const MAX_LEGS: usize = 20_000;
+
+/// What waits in a ring, and what may have been lost before it.
+const MAX_FLUSH_SAMPLES: u32 = 2 * (MAX_JITTER_FRAMES * FRAME_SAMPLES) as u32;
+
+/// A leg's place in the plane, from `open` to `close`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Token(pub usize);
+
+/// Where the plane puts what goes out.
+pub trait Out {
+    fn send(&mut self, leg: Token, to: SocketAddr, packet: &[u8]);
+    fn event(&mut self, event: Event);
+}
+
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum OpenError {
+    #[error("{MAX_LEGS} legs are open already")]
+    Full,
+    #[error("this leg is open already")]
+    Twice,
+}
+
+pub struct Plane {
+    clips: Arc<Clips>,
+    entropy: Entropy,
+    legs: Vec<Option<Box<Leg>>>,
+    free: Vec<Token>,
+    tokens: BTreeMap<LegId, Token>,
+    /// For each source, the listeners whose rows name it.
+    audiences: BTreeMap<LegId, BTreeSet<LegId>>,
+    /// Legs whose player came to its end in this tick.
+    finished: Vec<Token>,
+}
+
+impl Plane {
+    pub fn new(clips: Arc<Clips>, entropy: Entropy) -> Self {
+        let (legs, free, finished) = (Vec::new(), Vec::new(), Vec::new());
+        Self { clips, entropy, legs, free, tokens: BTreeMap::new(), audiences: BTreeMap::new(), finished }
+    }
+
+    pub fn open(&mut self, leg: LegId) -> Result<Token, OpenError> {
+        if self.tokens.contains_key(&leg) {
+            return Err(OpenError::Twice);
+        }
+        if self.tokens.len() >= MAX_LEGS {
+            return Err(OpenError::Full);
+        }
+        let random = self.entropy.bits();
+        let stream = Stream::new(random as u32, (random >> 32) as u16, (random >> 64) as u32);
+        let token = self.free.pop().unwrap_or(Token(self.legs.len()));
+        let opened = Some(Box::new(Leg::new(leg, stream)));
+        match self.legs.get_mut(token.0) {
+            Some(slot) => *slot = opened,
+            None => self.legs.push(opened),
+        }
+        self.tokens.insert(leg, token);
+        Ok(token)
+    }
+
+    pub fn close(&mut self, now: Instant, leg: LegId, out: &mut impl Out) -> Option<Token> {
+        let token = self.tokens.remove(&leg)?;
+        let closed = self.take(token)?;
+        self.unsubscribe(token, &closed.feed);
+        for source in &closed.hears {
+            self.leave_audience(*source, leg);
+        }
+        self.replan_audience(now, leg, out);
+        self.free.push(token);
+        Some(token)
+    }
+
+    pub fn configure(&mut self, now: Instant, leg: LegId, params: LegParams, out: &mut impl Out) {
+        let Some(configured) = self.leg_mut(leg) else { return };
+        configured.configure(params);
+        self.replan(now, leg, out);
+        self.replan_audience(now, leg, out);
+    }
+
+    /// Replaces the rows of the open legs it names.
+    pub fn hear(&mut self, now: Instant, matrix: &HearMatrix, out: &mut impl Out) {
+        for (listener, sources) in matrix.rows() {
+            let Some(leg) = self.leg_mut(listener) else { continue };
+            let before = std::mem::replace(&mut leg.hears, sources.iter().copied().collect());
+            before.into_iter().for_each(|source| self.leave_audience(source, listener));
+            for source in sources {
+                self.audiences.entry(*source).or_default().insert(listener);
+            }
+        }
+        matrix.rows().for_each(|(listener, _)| self.replan(now, listener, out));
+    }
+
+    pub fn play(&mut self, now: Instant, leg: LegId, ticket: u64, prompts: &[Prompt], out: &mut impl Out) {
+        let clips = prompts.iter().filter_map(|prompt| self.clips.get(*prompt).cloned()).collect();
+        let Some(listener) = self.leg_mut(leg) else { return };
+        listener.player = Some(Player::new(ticket, clips));
+        self.replan(now, leg, out);
+    }
+
+    pub fn stop_playing(&mut self, now: Instant, leg: LegId, out: &mut impl Out) {
+        let Some(listener) = self.leg_mut(leg) else { return };
+        listener.player = None;
+        self.replan(now, leg, out);
+    }
+
+    pub fn listen(&mut self, leg: LegId, on: bool) {
+        if let Some(leg) = self.leg_mut(leg) {
+            leg.listen(on);
+        }
+    }
+
+    pub fn info(&mut self, now: Instant, leg: LegId, digit: Digit, out: &mut impl Out) {
+        let receiver = self.leg_mut(leg).and_then(|leg| leg.digits.as_mut());
+        if let Some(digit) = receiver.and_then(|receiver| receiver.info(now, digit)) {
+            out.event(Event::Digit { leg, digit });
+        }
+    }
+
+    pub fn packet(&mut self, now: Instant, token: Token, from: SocketAddr, bytes: &[u8], out: &mut impl Out) {
+        let Some(leg) = self.at_mut(token) else { return };
+        match leg.admit(now, from, bytes) {
+            Some(Admitted::Audio(packet)) => {
+                leg.hear_audio(now, &packet, out);
+                self.relay(now, token, &packet, out);
+            }
+            Some(Admitted::TelephoneEvent(packet)) => {
+                leg.hear_event(now, &packet, out);
+                self.pass_event(now, token, &packet, out);
+            }
+            None => {}
+        }
+    }
+
+    /// To be called every 20 ms.
+    pub fn tick(&mut self, now: Instant, out: &mut impl Out) {
+        for ear in self.legs.iter_mut().flatten().filter_map(|leg| leg.ear.as_mut()) {
+            ear.tick(now);
+        }
+        for index in 0..self.legs.len() {
+            self.serve(now, Token(index), out);
+        }
+        while let Some(token) = self.finished.pop() {
+            if let Some(leg) = self.at(token).map(|leg| leg.id) {
+                self.replan(now, leg, out);
+            }
+        }
+    }
+
+    pub fn statistics(&self, leg: LegId) -> Option<LegStatistics> {
+        self.tokens.get(&leg).and_then(|token| self.at(*token)).map(|leg| leg.statistics)
+    }
+
+    pub fn open_legs(&self) -> usize {
+        self.tokens.len()
+    }
+
+    fn relay(&mut self, now: Instant, source: Token, packet: &Packet, out: &mut impl Out) {
+        let mut nth = 0;
+        while let Some(token) = self.at(source).and_then(|leg| leg.relayed_to.get(nth)).copied() {
+            if let Some(listener) = self.at_mut(token) {
+                listener.relay_audio(now, token, packet, out);
+            }
+            nth += 1;
+        }
+    }
+
+    /// To the other party of the call alone, when it may hear this one.
+    fn pass_event(&mut self, now: Instant, source: Token, packet: &Packet, out: &mut impl Out) {
+        let Some(leg) = self.at(source) else { return };
+        let (id, peer) = (leg.id, leg.params.and_then(|params| params.peer));
+        let peer = peer.and_then(|peer| self.tokens.get(&peer)).copied();
+        let mut nth = 0;
+        while let Some(token) = self.at(source).and_then(|leg| leg.relayed_to.get(nth)).copied() {
+            if let Some(listener) = self.at_mut(token).filter(|_| Some(token) != peer) {
+                listener.stream.skip(packet);
+            }
+            nth += 1;
+        }
+        let Some(token) = peer else { return };
+        if let Some(listener) = self.at_mut(token).filter(|listener| listener.hears.contains(&id)) {
+            listener.relay_event(now, token, source, packet, out);
+        }
+    }
+
+    /// One listener's frame of this tick.
+    fn serve(&mut self, now: Instant, token: Token, out: &mut impl Out) {
+        let idle = |leg: &Leg| leg.player.is_none() && !matches!(leg.feed, Feed::Mix(_));
+        if self.at(token).is_none_or(idle) {
+            return;
+        }
+        let Some(mut leg) = self.take(token) else { return };
+        let waits = leg.params.is_none() || !self.send_frame(now, token, &mut leg, out);
+        if let (false, Some(player)) = (waits, &mut leg.player) {
+            player.advance();
+            if player.is_over() {
+                out.event(Event::Played { leg: leg.id, ticket: player.ticket });
+                leg.player = None;
+                self.finished.push(token);
+            }
+        }
+        self.put_back(token, leg);
+    }
+
+    /// `false` when the frame must wait for a handover.
+    fn send_frame(&self, now: Instant, token: Token, leg: &mut Leg, out: &mut impl Out) -> bool {
+        let (Some(params), Feed::Mix(mixing)) = (leg.params, &mut leg.feed) else { return true };
+        let ear = mixing.handover.and_then(|handover| self.at(handover.source)).and_then(|leg| leg.ear.as_deref());
+        let Some(heard) = mixing.already_heard(ear) else { return false };
+        let mut payload = *codec::silence(params.codec);
+        let direct = leg.player.as_ref().and_then(|player| player.encoded(params.codec));
+        match (self.mix(&mixing.sources, leg.player.as_ref()), direct) {
+            (Some(mix), _) => {
+                codec::encode(params.codec, &mix.clamp(), &mut payload);
+            }
+            (None, Some(frame)) => payload = *frame,
+            (None, None) => {}
+        }
+        leg.send_own(now, token, payload.get(heard..).unwrap_or_default(), out);
+        true
+    }
+
+    /// The sum of the sources that sound, and of what plays over them; `None` when none of the sources does.
+    fn mix(&self, sources: &[Token], player: Option<&Player>) -> Option<Mix> {
+        let mut mix = Mix::default();
+        let mut sounds = false;
+        let ears = sources.iter().filter_map(|source| self.at(*source)?.ear.as_ref());
+        for ear in ears.filter(|ear| ear.at.is_some()) {
+            mix.add(&ear.frame);
+            sounds = true;
+        }
+        if let Some(frame) = player.and_then(Player::linear) {
+            mix.add(frame);
+        }
+        sounds.then_some(mix)
+    }
+
+    fn replan_audience(&mut self, now: Instant, source: LegId, out: &mut impl Out) {
+        let listeners: Vec<LegId> = self.audiences.get(&source).into_iter().flatten().copied().collect();
+        listeners.into_iter().for_each(|listener| self.replan(now, listener, out));
+    }
+
+    /// Derives anew how the stream to `listener` is made, and hands over without a break.
+    fn replan(&mut self, now: Instant, listener: LegId, out: &mut impl Out) {
+        let Some(token) = self.tokens.get(&listener).copied() else { return };
+        let Some(mut leg) = self.take(token) else { return };
+        let mut next = self.derive(&leg);
+        match (&leg.feed, &mut next) {
+            (Feed::Relay(before), Feed::Relay(after)) if before == after => {}
+            (Feed::Relay(source), Feed::Mix(mixing)) => {
+                let heard = leg.stream.end_relay().filter(|_| mixing.sources.contains(source));
+                mixing.handover = heard.map(|heard| Handover::new(*source, heard));
+            }
+            (Feed::Relay(_), Feed::Off | Feed::Relay(_)) => {
+                leg.stream.end_relay();
+            }
+            (Feed::Mix(before), Feed::Mix(after)) => {
+                after.handover = before.handover.filter(|handover| after.sources.contains(&handover.source));
+            }
+            (Feed::Mix(before), Feed::Relay(source)) if before.sources.contains(source) => {
+                let (source, handover) = (*source, before.handover);
+                self.flush(now, token, &mut leg, source, handover, out);
+            }
+            (Feed::Mix(_), Feed::Off | Feed::Relay(_)) | (Feed::Off, Feed::Off | Feed::Relay(_) | Feed::Mix(_)) => {}
+        }
+        self.subscribe(token, &next);
+        let before = std::mem::replace(&mut leg.feed, next);
+        self.unsubscribe(token, &before);
+        self.put_back(token, leg);
+    }
+
+    fn derive(&self, listener: &Leg) -> Feed {
+        let Some(params) = listener.params.filter(|params| params.send) else { return Feed::Off };
+        let open = |source: &LegId| {
+            let token = self.tokens.get(source)?;
+            let params = self.at(*token)?.params.filter(|params| params.receive)?;
+            Some((*token, params.codec))
+        };
+        let sources: Vec<(Token, Codec)> = listener.hears.iter().filter_map(open).collect();
+        match sources.as_slice() {
+            [(source, codec)] if *codec == params.codec && listener.player.is_none() => Feed::Relay(*source),
+            _ => {
+                let sources = sources.into_iter().map(|(source, _)| source).collect();
+                Feed::Mix(Mixing { sources, handover: None })
+            }
+        }
+    }
+
+    /// From mix to relay: what waits in the source's ring goes out now, and the relay begins where it ends.
+    fn flush(
+        &self,
+        now: Instant,
+        token: Token,
+        leg: &mut Leg,
+        source: Token,
+        handover: Option<Handover>,
+        out: &mut impl Out,
+    ) {
+        let (Some(params), Some(ear)) = (leg.params, self.at(source).and_then(|leg| leg.ear.as_ref())) else { return };
+        let ssrc = ear.ring.ssrc();
+        let heard = handover.filter(|handover| handover.source == source).map(|handover| handover.heard());
+        let Some((from, to)) = ear.ring.waiting() else {
+            if let Some((ssrc, until)) = heard {
+                leg.stream.begin_relay(ssrc, until);
+            }
+            return;
+        };
+        let within_reach = |heard: &(u32, u32)| heard.0 == ssrc && to.wrapping_sub(heard.1) <= MAX_FLUSH_SAMPLES;
+        let mut at = heard.filter(within_reach).map_or(from, |heard| heard.1);
+        while to.wrapping_sub(at) as i32 > 0 {
+            let length = FRAME_SAMPLES.min(to.wrapping_sub(at) as usize);
+            let (mut samples, mut payload) = ([0; FRAME_SAMPLES], [0; FRAME_SAMPLES]);
+            let samples = samples.get_mut(..length).unwrap_or_default();
+            match ear.ring.peek(at, samples) {
+                true => leg.send_own(now, token, codec::encode(params.codec, samples, &mut payload[..length]), out),
+                false => leg.stream.lose(length),
+            }
+            at = at.wrapping_add(length as u32);
+        }
+        leg.stream.begin_relay(ssrc, at);
+    }
+
+    fn subscribe(&mut self, listener: Token, feed: &Feed) {
+        match feed {
+            Feed::Off => {}
+            Feed::Relay(source) => {
+                if let Some(source) = self.at_mut(*source) {
+                    source.relayed_to.push(listener);
+                }
+            }
+            Feed::Mix(mixing) => {
+                for source in &mixing.sources {
+                    if let Some(source) = self.at_mut(*source) {
+                        source.mixers += 1;
+                        source.ear.get_or_insert_default();
+                    }
+                }
+            }
+        }
+    }
+
+    fn unsubscribe(&mut self, listener: Token, feed: &Feed) {
+        match feed {
+            Feed::Off => {}
+            Feed::Relay(source) => {
+                let Some(source) = self.at_mut(*source) else { return };
+                if let Some(nth) = source.relayed_to.iter().position(|token| *token == listener) {
+                    source.relayed_to.swap_remove(nth);
+                }
+            }
+            Feed::Mix(mixing) => {
+                for source in &mixing.sources {
+                    let Some(source) = self.at_mut(*source) else { continue };
+                    source.mixers = source.mixers.saturating_sub(1);
+                    if source.mixers == 0 {
+                        source.ear = None;
+                    }
+                }
+            }
+        }
+    }
+
+    fn leave_audience(&mut self, source: LegId, listener: LegId) {
+        if let Some(audience) = self.audiences.get_mut(&source) {
+            audience.remove(&listener);
+            if audience.is_empty() {
+                self.audiences.remove(&source);
+            }
+        }
+    }
+
+    fn leg_mut(&mut self, leg: LegId) -> Option<&mut Leg> {
+        let token = self.tokens.get(&leg).copied()?;
+        self.at_mut(token)
+    }
+
+    fn at(&self, token: Token) -> Option<&Leg> {
+        self.legs.get(token.0)?.as_deref()
+    }
+
+    fn at_mut(&mut self, token: Token) -> Option<&mut Leg> {
+        self.legs.get_mut(token.0)?.as_deref_mut()
+    }
+
+    fn take(&mut self, token: Token) -> Option<Box<Leg>> {
+        self.legs.get_mut(token.0)?.take()
+    }
+
+    fn put_back(&mut self, token: Token, leg: Box<Leg>) {
+        if let Some(slot) = self.legs.get_mut(token.0) {
+            *slot = Some(leg);
+        }
+    }
+}

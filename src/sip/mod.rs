@@ -19,6 +19,7 @@ mod normalise;
 mod param;
 mod registrar;
 mod scan;
+pub mod sdp;
 mod timer;
 mod transaction;
 #[cfg(feature = "shell")]

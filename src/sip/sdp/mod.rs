@@ -1,0 +1,106 @@
+//! SDP for one audio stream: RFC 8866 (the text), RFC 3264 (offer and answer), RFC 4733 §2.4 (telephone-event),
+//! RFC 3551 §6 (static payload types).
+//!
+//! Deliberately absent: ICE, SRTP, video, and every codec that the house does not speak.
+
+mod build;
+mod read;
+
+pub use build::{Local, Origin, answer, offer};
+pub use read::{Description, MAX_MEDIA, MAX_SDP_BYTES, read};
+
+use crate::model::Codec;
+use std::net::SocketAddr;
+
+pub const CONTENT_TYPE: &str = "application/sdp";
+
+/// What the peer declared for its audio.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Where the peer wants to receive. Its address is unspecified while an old-style hold (`c=0.0.0.0`) lasts; the
+    /// direction then says that the peer does not receive.
+    pub remote: SocketAddr,
+    /// In the peer's order of preference, with the peer's payload types; never empty.
+    pub codecs: Vec<(Codec, u8)>,
+    /// Of telephone-event at 8000 Hz.
+    pub event_payload_type: Option<u8>,
+    /// As the peer sees it: `SendOnly` means that the peer does not listen.
+    pub direction: Direction,
+    /// Milliseconds of audio that the peer would like in a packet.
+    pub ptime: Option<u16>,
+}
+
+/// RFC 8866 §6.7.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    SendRecv,
+    SendOnly,
+    RecvOnly,
+    Inactive,
+}
+
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum BadSdp {
+    #[error("malformed session description")]
+    Malformed,
+    #[error("session description longer than {MAX_SDP_BYTES} bytes or with more than {MAX_MEDIA} streams")]
+    TooLarge,
+    #[error("no audio over RTP/AVP")]
+    NoAudio,
+    #[error("audio refused: port 0")]
+    Refused,
+    #[error("no address that packets can be sent to")]
+    BadAddress,
+    #[error("neither PCMU nor PCMA")]
+    NoCodec,
+}
+
+impl Session {
+    /// The peer's payload type of a codec.
+    pub fn payload_type(&self, codec: Codec) -> Option<u8> {
+        self.codecs.iter().find(|(known, _)| *known == codec).map(|(_, payload_type)| *payload_type)
+    }
+}
+
+impl Direction {
+    pub const ALL: [Self; 4] = [Self::SendRecv, Self::SendOnly, Self::RecvOnly, Self::Inactive];
+
+    pub fn new(sends: bool, receives: bool) -> Self {
+        match (sends, receives) {
+            (true, true) => Self::SendRecv,
+            (true, false) => Self::SendOnly,
+            (false, true) => Self::RecvOnly,
+            (false, false) => Self::Inactive,
+        }
+    }
+
+    pub fn sends(self) -> bool {
+        matches!(self, Self::SendRecv | Self::SendOnly)
+    }
+
+    pub fn receives(self) -> bool {
+        matches!(self, Self::SendRecv | Self::RecvOnly)
+    }
+
+    /// The same stream as the other side sees it.
+    pub fn reversed(self) -> Self {
+        Self::new(self.receives(), self.sends())
+    }
+
+    /// What is left of a wish when the other side has declared `peer` (RFC 3264 §6.1).
+    pub fn within(self, peer: Self) -> Self {
+        Self::new(self.sends() && peer.receives(), self.receives() && peer.sends())
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SendRecv => "sendrecv",
+            Self::SendOnly => "sendonly",
+            Self::RecvOnly => "recvonly",
+            Self::Inactive => "inactive",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+use super::{BadSdp, Direction, Session};
+use crate::{model::Codec, sip::scan};
+use sdp_types as wire;
+use std::net::{IpAddr, SocketAddr};
+
+pub const MAX_SDP_BYTES: usize = 16 * 1024;
+/// The most streams in a description.
+pub const MAX_MEDIA: usize = 16;
+/// The most payload types in a stream: there are no more (RFC 3551 §3).
+const MAX_FORMATS: usize = 128;
+
+/// An offer or an answer, read: its audio, and what an answer must mirror.
+#[derive(Clone)]
+pub struct Description {
+    pub session: Session,
+    pub(super) lines: Vec<Line>,
+    /// The place of the audio among the lines.
+    pub(super) audio: usize,
+}
+
+/// One `m=` line.
+#[derive(Clone)]
+pub(super) struct Line {
+    pub(super) media: String,
+    pub(super) proto: String,
+    pub(super) formats: String,
+}
+
+/// Reads an offer or an answer; the first audio stream over RTP/AVP with a port is the one.
+pub fn read(body: &[u8]) -> Result<Description, BadSdp> {
+    if body.len() > MAX_SDP_BYTES {
+        return Err(BadSdp::TooLarge);
+    }
+    let parsed = wire::Session::parse(body).map_err(|_| BadSdp::Malformed)?;
+    if parsed.medias.len() > MAX_MEDIA {
+        return Err(BadSdp::TooLarge);
+    }
+    let (audio, media) = choose(&parsed.medias)?;
+    let session = read_session(&parsed, media)?;
+    let lines = parsed.medias.iter().map(|media| Line {
+        media: media.media.clone(),
+        proto: media.proto.clone(),
+        formats: media.fmt.clone(),
+    });
+    Ok(Description { session, lines: lines.collect(), audio })
+}
+
+fn choose(medias: &[wire::Media]) -> Result<(usize, &wire::Media), BadSdp> {
+    let mut audio = medias.iter().enumerate().filter(|(_, media)| is_plain_audio(media)).peekable();
+    audio.peek().ok_or(BadSdp::NoAudio)?;
+    audio.find(|(_, media)| media.port != 0).ok_or(BadSdp::Refused)
+}
+
+fn is_plain_audio(media: &wire::Media) -> bool {
+    let plain = ["RTP/AVP", "RTP/AVPF"].into_iter().any(|proto| media.proto.eq_ignore_ascii_case(proto));
+    media.media.eq_ignore_ascii_case("audio") && plain
+}
+
+fn read_session(parsed: &wire::Session, media: &wire::Media) -> Result<Session, BadSdp> {
+    let connection = media.connections.first().or(parsed.connection.as_ref()).ok_or(BadSdp::BadAddress)?;
+    let ip = read_address(&connection.connection_address)?;
+    let declared = read_direction(&media.attributes).or_else(|| read_direction(&parsed.attributes));
+    let declared = declared.unwrap_or(Direction::SendRecv);
+    let formats = read_formats(media)?;
+    let codecs: Vec<_> = formats.iter().filter_map(|format| format.codec(media)).collect();
+    if codecs.is_empty() {
+        return Err(BadSdp::NoCodec);
+    }
+    Ok(Session {
+        remote: SocketAddr::new(ip, media.port),
+        codecs,
+        event_payload_type: formats.iter().find(|format| format.is_event(media)).map(|format| format.0),
+        // An unspecified address is the hold of RFC 2543: nothing can be sent there.
+        direction: if ip.is_unspecified() { Direction::new(declared.sends(), false) } else { declared },
+        ptime: attribute(&media.attributes, "ptime")
+            .and_then(|text| scan::number(text.trim()))
+            .filter(|ptime| *ptime > 0),
+    })
+}
+
+fn read_address(text: &str) -> Result<IpAddr, BadSdp> {
+    let ip: IpAddr = text.parse().map_err(|_| BadSdp::BadAddress)?;
+    let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
+    if ip.is_multicast() || broadcast { Err(BadSdp::BadAddress) } else { Ok(ip) }
+}
+
+fn read_direction(attributes: &[wire::Attribute]) -> Option<Direction> {
+    attributes.iter().find_map(|attribute| {
+        Direction::ALL.into_iter().find(|direction| attribute.attribute.eq_ignore_ascii_case(direction.as_str()))
+    })
+}
+
+fn attribute<'a>(attributes: &'a [wire::Attribute], name: &str) -> Option<&'a str> {
+    attributes.iter().find(|attribute| attribute.attribute.eq_ignore_ascii_case(name))?.value.as_deref()
+}
+
+/// A payload type of the `m=` line.
+struct Format(u8);
+
+fn read_formats(media: &wire::Media) -> Result<Vec<Format>, BadSdp> {
+    let formats: Vec<_> = media.fmt.split_ascii_whitespace().take(MAX_FORMATS + 1).collect();
+    if formats.len() > MAX_FORMATS {
+        return Err(BadSdp::TooLarge);
+    }
+    let number = |text: &str| scan::number(text).filter(|number: &u8| *number < 128).map(Format);
+    formats.into_iter().map(number).collect::<Option<_>>().ok_or(BadSdp::Malformed)
+}
+
+impl Format {
+    /// What an `a=rtpmap` says, else the static table.
+    fn codec(&self, media: &wire::Media) -> Option<(Codec, u8)> {
+        let codec = match self.rtpmap(media) {
+            Some((name, 8000)) => Codec::from_name(name),
+            Some(_) => None,
+            None => Codec::from_payload_type(self.0),
+        };
+        codec.map(|codec| (codec, self.0))
+    }
+
+    fn is_event(&self, media: &wire::Media) -> bool {
+        self.rtpmap(media).is_some_and(|(name, rate)| name.eq_ignore_ascii_case("telephone-event") && rate == 8000)
+    }
+
+    /// Encoding name and clock rate.
+    fn rtpmap<'a>(&self, media: &'a wire::Media) -> Option<(&'a str, u32)> {
+        let maps = media.attributes.iter().filter(|attribute| attribute.attribute.eq_ignore_ascii_case("rtpmap"));
+        maps.filter_map(|attribute| attribute.value.as_deref()?.trim().split_once(' ')).find_map(|(number, map)| {
+            (scan::number(number) == Some(self.0)).then_some(())?;
+            let mut parts = map.trim().split('/');
+            Some((parts.next()?, scan::number(parts.next()?)?))
+        })
+    }
+}

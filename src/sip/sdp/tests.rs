@@ -1,0 +1,146 @@
+use super::*;
+use proptest::prelude::*;
+
+const PHONE: &str = "v=0\r\no=phone 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
+    m=audio 4000 RTP/AVP 9 8 0 101 100\r\na=rtpmap:9 G722/8000\r\na=rtpmap:100 telephone-event/48000\r\n\
+    a=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\na=sendrecv\r\n";
+
+fn local() -> Local {
+    Local {
+        address: "198.51.100.7:30000".parse().unwrap(),
+        codecs: vec![Codec::Pcmu, Codec::Pcma],
+        events: true,
+        direction: Direction::SendRecv,
+        ptime: 20,
+    }
+}
+
+fn session(text: &str) -> Result<Session, BadSdp> {
+    read(text.as_bytes()).map(|description| description.session)
+}
+
+#[test]
+fn a_phones_offer_is_read() {
+    let session = session(PHONE).unwrap();
+    assert_eq!(session.remote, "192.0.2.1:4000".parse().unwrap());
+    assert_eq!(session.codecs, [(Codec::Pcma, 8), (Codec::Pcmu, 0)]);
+    assert_eq!(session.event_payload_type, Some(101));
+    assert_eq!((session.direction, session.ptime), (Direction::SendRecv, Some(20)));
+}
+
+#[test]
+fn the_streams_own_address_and_direction_win_over_the_sessions() {
+    let text =
+        PHONE.replace("t=0 0", "a=inactive\r\nt=0 0").replace("a=sendrecv", "c=IN IP6 2001:db8::1\r\na=sendonly");
+    let session = session(&text).unwrap();
+    assert_eq!(session.remote, "[2001:db8::1]:4000".parse().unwrap());
+    assert_eq!(session.direction, Direction::SendOnly);
+    let text = PHONE.replace("t=0 0", "a=recvonly\r\nt=0 0").replace("a=sendrecv\r\n", "");
+    assert_eq!(super::tests::session(&text).unwrap().direction, Direction::RecvOnly);
+}
+
+#[test]
+fn an_unspecified_address_is_a_hold() {
+    let session = session(&PHONE.replace("c=IN IP4 192.0.2.1", "c=IN IP4 0.0.0.0")).unwrap();
+    assert_eq!(session.direction, Direction::SendOnly);
+}
+
+#[test]
+fn a_dynamic_payload_type_may_carry_a_codec_and_a_static_one_may_be_taken_away() {
+    let text = PHONE.replace("a=sendrecv", "a=rtpmap:8 L16/8000\r\na=rtpmap:0 pcmu/8000/1");
+    assert_eq!(session(&text).unwrap().codecs, [(Codec::Pcmu, 0)]);
+    let text = PHONE.replace(" 9 8 0 101 100", " 97").replace("a=sendrecv", "a=rtpmap:97 PCMA/8000");
+    assert_eq!(session(&text).unwrap().codecs, [(Codec::Pcma, 97)]);
+}
+
+#[test]
+fn what_cannot_be_used_says_why() {
+    for (from, to, error) in [
+        ("audio 4000", "audio 0", BadSdp::Refused),
+        ("audio 4000", "audio 70000", BadSdp::Malformed),
+        ("audio 4000", "video 4000", BadSdp::NoAudio),
+        ("RTP/AVP", "RTP/SAVP", BadSdp::NoAudio),
+        ("9 8 0 101 100", "9 101", BadSdp::NoCodec),
+        ("9 8 0 101 100", "8 999", BadSdp::Malformed),
+        ("c=IN IP4 192.0.2.1", "c=IN IP4 239.1.2.3", BadSdp::BadAddress),
+        ("c=IN IP4 192.0.2.1", "c=IN IP4 255.255.255.255", BadSdp::BadAddress),
+        ("c=IN IP4 192.0.2.1", "c=IN IP4 phone.example", BadSdp::BadAddress),
+        ("c=IN IP4 192.0.2.1\r\n", "", BadSdp::BadAddress),
+        ("v=0", "v=1", BadSdp::Malformed),
+    ] {
+        assert_eq!(session(&PHONE.replace(from, to)), Err(error), "{to}");
+    }
+    let many = format!("{PHONE}{}", "m=video 0 RTP/AVP 31\r\n".repeat(MAX_MEDIA));
+    assert_eq!(session(&many), Err(BadSdp::TooLarge));
+    assert_eq!(session(&" ".repeat(MAX_SDP_BYTES + 1)), Err(BadSdp::TooLarge));
+}
+
+#[test]
+fn an_offer_of_ours_is_read_back() {
+    let session = read(&offer(&Origin::new(7), &local())).unwrap().session;
+    assert_eq!(session.remote, local().address);
+    assert_eq!(session.codecs, [(Codec::Pcmu, 0), (Codec::Pcma, 8)]);
+    assert_eq!(
+        (session.event_payload_type, session.direction, session.ptime),
+        (Some(101), Direction::SendRecv, Some(20))
+    );
+}
+
+#[test]
+fn an_answer_mirrors_the_offers_lines_numbers_and_order() {
+    let text = PHONE.replace("t=0 0\r\n", "t=0 0\r\nm=video 5000 RTP/AVP 31\r\n").replace("101", "96");
+    let offered = read(text.as_bytes()).unwrap();
+    let answered = answer(&Origin::new(7), &local(), &offered).unwrap();
+    let text = String::from_utf8(answered).unwrap();
+    let lines: Vec<_> = text.lines().filter(|line| line.starts_with("m=")).collect();
+    assert_eq!(lines, ["m=video 0 RTP/AVP 31", "m=audio 30000 RTP/AVP 8 0 96"]);
+    assert!(text.contains("a=rtpmap:96 telephone-event/8000"));
+}
+
+#[test]
+fn an_answer_to_a_hold_sends_nothing_back() {
+    let offered = read(PHONE.replace("sendrecv", "sendonly").as_bytes()).unwrap();
+    let answered = read(&answer(&Origin::new(7), &local(), &offered).unwrap()).unwrap();
+    assert_eq!(answered.session.direction, Direction::RecvOnly);
+}
+
+#[test]
+fn no_common_codec_has_no_answer() {
+    let offered = read(PHONE.replace("9 8 0", "8").as_bytes()).unwrap();
+    assert_eq!(answer(&Origin::new(7), &Local { codecs: vec![Codec::Pcmu], ..local() }, &offered), None);
+}
+
+#[test]
+fn the_version_rises_and_the_id_stays() {
+    let mut origin = Origin::new(7);
+    let first = String::from_utf8(offer(&origin, &local())).unwrap();
+    origin.advance();
+    let second = String::from_utf8(offer(&origin, &local())).unwrap();
+    assert!(first.contains("o=- 7 0 IN IP4 198.51.100.7\r\n"));
+    assert!(second.contains("o=- 7 1 IN IP4 198.51.100.7\r\n"));
+}
+
+#[test]
+fn directions_reverse_and_narrow() {
+    assert_eq!(Direction::SendOnly.reversed(), Direction::RecvOnly);
+    assert_eq!(Direction::SendRecv.within(Direction::Inactive), Direction::Inactive);
+    assert_eq!(Direction::SendOnly.within(Direction::RecvOnly), Direction::SendOnly);
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = read(&bytes);
+    }
+
+    #[test]
+    fn any_damage_to_a_good_description_never_panics(at in 0usize..250, with in "[ -~\r\n]{0,8}") {
+        let mut bytes = PHONE.as_bytes().to_vec();
+        let at = at.min(bytes.len());
+        let end = (at + with.len()).min(bytes.len());
+        bytes.splice(at..end, with.bytes());
+        if let Ok(description) = read(&bytes) {
+            answer(&Origin::new(1), &local(), &description);
+        }
+    }
+}

@@ -60,7 +60,7 @@ CREATE TABLE binding (
     -- What tells this binding from the others of its extension (RFC 3261 §10.3).
     contact TEXT NOT NULL,
     instance TEXT,
-    q BIGINT,
+    q BIGINT NOT NULL,
     call_id TEXT NOT NULL,
     cseq BIGINT NOT NULL,
     transport TEXT NOT NULL,

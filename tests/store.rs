@@ -1,4 +1,5 @@
 //! The store, every test on SQLite and on a real PostgreSQL: `tests/postgres cargo test --test store`.
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 use sasayaki::{
     access::right::{Grant, Rule},
@@ -20,6 +21,7 @@ use std::{
     process::{Command, Stdio},
 };
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 use ulid::Ulid;
 
 const START: u64 = 1_700_000_000_000;
@@ -185,7 +187,7 @@ fn attempt(dial_id: &str, password: &str, source: &str, at_ms: u64) -> SignIn {
         dial_id: Secret::new(dial_id),
         password: Secret::new(password),
         source: source.to_owned(),
-        mode: Mode::Monitor,
+        mode: Some(Mode::Monitor),
         call: None,
         at_ms,
     }
@@ -297,14 +299,12 @@ async fn failures_lock_out_and_the_lock_outlives_the_process(place: Place) {
 async fn of_many_failures_at_once_exactly_five_are_judged(place: Place) {
     let (store, _) = furnished(&place).await;
     let other = place.open().await;
-    let attempts = (0..30).map(|index| {
+    let mut attempts = JoinSet::new();
+    for index in 0..30 {
         let store = if index % 2 == 0 { store.clone() } else { other.clone() };
-        tokio::spawn(async move { wrong(&store, "201", START).await })
-    });
-    let mut refusals = Vec::new();
-    for attempt in attempts.collect::<Vec<_>>() {
-        refusals.push(attempt.await.unwrap());
+        attempts.spawn(async move { wrong(&store, "201", START).await });
     }
+    let refusals = attempts.join_all().await;
     assert_eq!(refusals.iter().filter(|refusal| **refusal == Refusal::WrongPassword).count(), 5);
     assert_eq!(refusals.iter().filter(|refusal| **refusal == Refusal::LockedOut).count(), 25);
 }
@@ -345,14 +345,13 @@ async fn no_attempt_leaves_what_was_typed(place: Place) {
 
 async fn audit_numbers_have_no_gap_under_concurrent_writers(place: Place) {
     let (first, second) = (place.open().await, place.open().await);
-    let writers = (0..20).map(|index| {
+    let mut writers = JoinSet::new();
+    for index in 0..20 {
         let store = if index % 2 == 0 { first.clone() } else { second.clone() };
         let events = vec![event("one"), event("two"), event("three")];
-        tokio::spawn(async move { store.append_audit(START + index, &events).await })
-    });
-    for writer in writers.collect::<Vec<_>>() {
-        writer.await.unwrap().unwrap();
+        writers.spawn(async move { store.append_audit(START + index, &events).await });
     }
+    assert!(writers.join_all().await.iter().all(Result::is_ok));
     let rows = rows(&first).await;
     let numbers: BTreeSet<u64> = rows.iter().map(|row| row.seq).collect();
     assert_eq!(numbers, (1..=60).collect());
@@ -468,9 +467,15 @@ async fn secrets_open_again_and_tell_a_changed_realm(place: Place) {
     let renewed = moved.directory().await.unwrap().remove(0);
     assert!(!renewed.ha1_md5.matches(&entry.ha1_md5));
 
-    let change = ExtensionChange { name: Some("受付".to_owned()), protected: Some(true), password: None };
+    let change = ExtensionChange {
+        name: Some("受付".to_owned()),
+        protected: Some(true),
+        digest: Some(vec!["SHA-256".to_owned()]),
+        ..Default::default()
+    };
     moved.set_extension(&actor(), &number("4001"), change).await.unwrap();
     let named = moved.directory().await.unwrap().remove(0);
+    assert_eq!((renewed.digest, named.digest), (None, Some(vec!["SHA-256".to_owned()])));
     assert!(named.protected && named.name == "受付" && named.ha1_md5.matches(&renewed.ha1_md5));
 }
 
@@ -493,6 +498,8 @@ async fn rules_stand_side_by_side_and_go_together(place: Place) {
     store.revoke(&actor(), "sato", &terminal("4001")).await.unwrap();
     assert_eq!(store.permissions(None).await.unwrap().len(), 1);
     assert_eq!(store.terminal(sato, &number("400")).await.unwrap(), None, "never a prefix");
+    let seen = store.terminals(sato, &[number("400"), number("4001")]).await.unwrap();
+    assert_eq!(seen.into_keys().collect::<Vec<_>>(), [number("4001")]);
 }
 
 async fn an_extension_takes_its_rights_along_and_leaves_the_account(place: Place) {
@@ -544,7 +551,7 @@ async fn bindings_are_kept_until_they_expire(place: Place) {
         extension: number(extension),
         contact: contact.to_owned(),
         instance: Some("<urn:uuid:1>".to_owned()),
-        q: Some(700),
+        q: 700,
         call_id: "a84b4c76e66710".to_owned(),
         cseq: u32::MAX,
         transport: "udp".to_owned(),
@@ -556,7 +563,7 @@ async fn bindings_are_kept_until_they_expire(place: Place) {
     let stranger = binding("4999", "sip:4999@192.0.2.9", 200);
     let upserts = [&desk, &mobile, &stranger].map(|binding| BindingChange::Upsert(binding.clone()));
     store.apply_bindings(&upserts).await.unwrap();
-    let longer = BindingRow { expires_at_ms: 300, q: None, ..desk.clone() };
+    let longer = BindingRow { expires_at_ms: 300, q: 0, ..desk.clone() };
     store.apply_bindings(&[BindingChange::Upsert(longer.clone())]).await.unwrap();
     drop(store);
 
@@ -571,11 +578,11 @@ async fn bindings_are_kept_until_they_expire(place: Place) {
 }
 
 async fn many_processes_may_open_a_new_store_at_once(place: Place) {
-    let opened = (0..4).map(|_| tokio::spawn(Store::open(place.options()))).collect::<Vec<_>>();
-    let mut writers = BTreeSet::new();
-    for store in opened {
-        writers.insert(store.await.unwrap().unwrap().writer());
+    let mut opened = JoinSet::new();
+    for _ in 0..4 {
+        opened.spawn(Store::open(place.options()));
     }
+    let writers: BTreeSet<_> = opened.join_all().await.into_iter().map(|store| store.unwrap().writer()).collect();
     assert_eq!(writers.len(), 1);
 }
 

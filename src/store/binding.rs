@@ -12,7 +12,7 @@ pub struct BindingRow {
     /// `+sip.instance` (RFC 5626).
     pub instance: Option<String>,
     /// In thousandths.
-    pub q: Option<u16>,
+    pub q: u16,
     pub call_id: String,
     pub cseq: u32,
     /// `udp` or `tcp`.
@@ -69,7 +69,7 @@ impl Store {
         .bind(binding.extension.to_string())
         .bind(binding.contact.as_str())
         .bind(binding.instance.as_deref())
-        .bind(binding.q.map(i64::from))
+        .bind(i64::from(binding.q))
         .bind(binding.call_id.as_str())
         .bind(i64::from(binding.cseq))
         .bind(binding.transport.as_str())
@@ -93,14 +93,13 @@ async fn remove(tx: &mut Transaction<'static, Any>, extension: &ExtensionNumber,
 }
 
 fn read(line: &AnyRow) -> Result<BindingRow> {
-    let small = |name| Ok::<_, super::StoreError>(row::column::<Option<i64>>(line, name)?.unwrap_or_default());
     Ok(BindingRow {
         extension: row::parsed(line, "extension")?,
         contact: row::column(line, "contact")?,
         instance: row::column(line, "instance")?,
-        q: row::column::<Option<i64>>(line, "q")?.and_then(|q| u16::try_from(q).ok()),
+        q: row::small(line, "q")?,
         call_id: row::column(line, "call_id")?,
-        cseq: u32::try_from(small("cseq")?).unwrap_or_default(),
+        cseq: row::small(line, "cseq")?,
         transport: row::column(line, "transport")?,
         local: row::parsed(line, "local_address")?,
         remote: row::parsed(line, "remote_address")?,

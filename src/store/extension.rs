@@ -18,6 +18,8 @@ pub struct ExtensionChange {
     pub name: Option<String>,
     pub protected: Option<bool>,
     pub password: Option<Secret>,
+    /// Algorithms to offer to this extension; none: as configured.
+    pub digest: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -71,7 +73,8 @@ impl Store {
         let mut tx = self.begin().await?;
         let done = sqlx::query(
             "UPDATE extension SET name = COALESCE($2, name), protected = COALESCE($3, protected),
-             ha1_md5 = COALESCE($4, ha1_md5), ha1_sha256 = COALESCE($5, ha1_sha256), realm = COALESCE($6, realm)
+             ha1_md5 = COALESCE($4, ha1_md5), ha1_sha256 = COALESCE($5, ha1_sha256), realm = COALESCE($6, realm),
+             digest = NULLIF(COALESCE($7, digest), '')
              WHERE number = $1",
         )
         .bind(number.to_string())
@@ -80,6 +83,7 @@ impl Store {
         .bind(md5)
         .bind(sha256)
         .bind(realm)
+        .bind(change.digest.as_ref().map(|names| names.join(",")))
         .execute(&mut *tx)
         .await?;
         if done.rows_affected() == 0 {
@@ -165,6 +169,9 @@ impl ExtensionChange {
             Some(true) => text.push_str(" --protected"),
             Some(false) => text.push_str(" --not-protected"),
             None => {}
+        }
+        if let Some(digest) = &self.digest {
+            text.push_str(&format!(" --digest {}", digest.join(",")));
         }
         if self.password.is_some() {
             text.push_str(" --password");

@@ -17,8 +17,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(8);
 /// Any number, but the same in every program that migrates.
 const POSTGRES_MIGRATION_LOCK: i64 = 0x0073_6173_6179_616b;
 
-/// Where a store is and what it needs.
-#[derive(Clone, Debug)]
+/// Where a store is and what it needs. Without `Debug`: the URL may hold a password.
+#[derive(Clone)]
 pub struct Options {
     /// `sqlite:PATH` or `postgres://…`.
     pub url: String,

@@ -4,6 +4,7 @@ use crate::{
     model::{AccountId, ExtensionNumber, Mode, ModeSet, Resource},
 };
 use sqlx::{Any, Transaction, any::AnyRow};
+use std::collections::BTreeMap;
 
 /// One rule as it is listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +78,21 @@ impl Store {
         let Some(line) = found else { return Ok(None) };
         let rules = self.rights_for(account, &Resource::Terminal(number.clone())).await?;
         Ok(Some(Terminal { protected: row::flag(&line, "protected")?, rules }))
+    }
+
+    /// Several extensions as the account sees them; who is missing does not exist.
+    pub async fn terminals(
+        &self,
+        account: AccountId,
+        numbers: &[ExtensionNumber],
+    ) -> Result<BTreeMap<ExtensionNumber, Terminal>> {
+        let mut terminals = BTreeMap::new();
+        for number in numbers {
+            if let Some(terminal) = self.terminal(account, number).await? {
+                terminals.insert(number.clone(), terminal);
+            }
+        }
+        Ok(terminals)
     }
 
     async fn put_rule(

@@ -26,6 +26,11 @@ pub fn number(row: &AnyRow, name: &'static str) -> Result<u64> {
     u64::try_from(column::<i64>(row, name)?).map_err(|_| StoreError::Corrupt { what: name })
 }
 
+/// An unsigned number of fewer bits from a BIGINT.
+pub fn small<T: TryFrom<i64>>(row: &AnyRow, name: &'static str) -> Result<T> {
+    T::try_from(column(row, name)?).map_err(|_| StoreError::Corrupt { what: name })
+}
+
 /// An unsigned number for a BIGINT; what no clock or counter of ours reaches is cut.
 pub fn big(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)

@@ -14,7 +14,7 @@ pub struct SignIn {
     pub password: Secret,
     /// The digest user name of the phone; never From.
     pub source: String,
-    pub mode: Mode,
+    pub mode: Option<Mode>,
     pub call: Option<CallId>,
     pub at_ms: u64,
 }
@@ -44,7 +44,7 @@ impl Store {
             outcome: if verdict.is_ok() { Outcome::Ok } else { Outcome::Refused },
             account: record.found.account(),
             source: source.clone(),
-            mode: Some(mode),
+            mode,
             target: None,
             call,
             session: None,
@@ -155,6 +155,6 @@ fn read(line: &AnyRow) -> Result<Budget> {
     Ok(Budget {
         failed_at_ms: failed_at_ms.map_err(|_| StoreError::Corrupt { what: "failed_at_ms" })?,
         locked_until_ms: locked_until_ms.and_then(|until_ms| u64::try_from(until_ms).ok()),
-        level: u32::try_from(row::number(line, "level")?).unwrap_or(u32::MAX),
+        level: row::small(line, "level")?,
     })
 }

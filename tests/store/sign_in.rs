@@ -1,0 +1,97 @@
+use crate::rig::*;
+use sasayaki::{
+    model::{Refusal, Secret},
+    store::StoreError,
+};
+use sqlx::Executor;
+use tokio::task::JoinSet;
+
+on_both![
+    failures_lock_out_and_the_lock_outlives_the_process,
+    of_many_failures_at_once_exactly_five_are_judged,
+    every_attempt_costs_one_run_of_argon2_and_one_row,
+    no_attempt_leaves_what_was_typed,
+    a_dial_id_belongs_to_one_account_and_is_digits,
+];
+
+async fn failures_lock_out_and_the_lock_outlives_the_process(place: Place) {
+    let (store, sato) = furnished(&place).await;
+    for minute in 0..5 {
+        assert_eq!(wrong(&store, "201", START + minute).await, Refusal::WrongPassword);
+    }
+    assert_eq!(right(&store, "201", START + 5).await, Err(Refusal::LockedOut));
+    assert_eq!(right(&store, "202", START + 5).await, Ok(sato), "another phone has a budget of its own");
+    drop(store);
+
+    let store = place.open().await;
+    let until_ms = START + 4 + LOCK_MS;
+    assert_eq!(right(&store, "201", until_ms - 1).await, Err(Refusal::LockedOut));
+    assert_eq!(right(&store, "201", until_ms).await, Ok(sato), "attempts while locked did not extend it");
+    for _ in 0..5 {
+        wrong(&store, "201", until_ms).await;
+    }
+    store.unlock_dial_id(&actor(), "sato").await.unwrap();
+    assert_eq!(right(&store, "201", until_ms).await, Ok(sato));
+}
+
+async fn of_many_failures_at_once_exactly_five_are_judged(place: Place) {
+    let (store, _) = furnished(&place).await;
+    let other = place.open().await;
+    let mut attempts = JoinSet::new();
+    for index in 0..30 {
+        let store = if index % 2 == 0 { store.clone() } else { other.clone() };
+        attempts.spawn(async move { wrong(&store, "201", START).await });
+    }
+    let refusals = attempts.join_all().await;
+    assert_eq!(refusals.iter().filter(|refusal| **refusal == Refusal::WrongPassword).count(), 5);
+    assert_eq!(refusals.iter().filter(|refusal| **refusal == Refusal::LockedOut).count(), 25);
+}
+
+async fn every_attempt_costs_one_run_of_argon2_and_one_row(place: Place) {
+    let (store, sato) = furnished(&place).await;
+    store.add_account(&actor(), account("unset")).await.unwrap();
+    let unset = "INSERT INTO dial_id (account, id) SELECT id, '55' FROM account WHERE login = 'unset'";
+    place.raw().await.execute(unset).await.unwrap();
+    let before = rows(&store).await.len();
+
+    assert_eq!(store.sign_in(attempt("404", DIAL_PASSWORD, "201", START)).await, Err(Refusal::UnknownDialId));
+    assert_eq!(store.sign_in(attempt("55", "", "201", START)).await, Err(Refusal::PasswordUnset));
+    assert_eq!(right(&store, "201", START).await, Ok(sato));
+    for _ in 0..5 {
+        assert_eq!(wrong(&store, "201", START).await, Refusal::WrongPassword);
+    }
+    assert_eq!(right(&store, "201", START).await, Err(Refusal::LockedOut));
+    assert_eq!(store.passwords().runs(), 9);
+
+    let rows = rows(&store).await.split_off(before);
+    let details: Vec<&str> = rows.iter().map(|row| row.detail.as_str()).collect();
+    assert_eq!(details[..4], ["unknown-dial-id", "password-unset", "signed-in", "wrong-password"]);
+    assert_eq!((details.len(), details[8]), (9, "locked-out"));
+    assert!(rows.iter().all(|row| row.kind == "sign-in" && row.source == "201"));
+    assert_eq!(rows[2].account, Some(sato.to_string()));
+}
+
+/// Somebody may type the password where the ID belongs.
+async fn no_attempt_leaves_what_was_typed(place: Place) {
+    let (store, _) = furnished(&place).await;
+    store.sign_in(attempt("31415926", "27182818", "201", START)).await.unwrap_err();
+    wrong(&store, "201", START).await;
+    store.close().await;
+    let all = place.everything().await;
+    assert!(!contains(&all, "31415926") && !contains(&all, "27182818"));
+}
+
+async fn a_dial_id_belongs_to_one_account_and_is_digits(place: Place) {
+    let (store, _) = furnished(&place).await;
+    store.add_account(&actor(), account("suzuki")).await.unwrap();
+    let set = async |id: &str, password: &str| store.set_dial_id(&actor(), "suzuki", id, Secret::new(password)).await;
+    assert!(matches!(set(DIAL_ID, "123").await, Err(StoreError::Taken { what: "dial-operation ID", .. })));
+    for (id, password) in [("", "1"), ("12a", "1"), ("12", ""), ("12", "１２"), (&"1".repeat(33), "1")] {
+        assert!(matches!(set(id, password).await, Err(StoreError::Unusable { .. })), "{id}");
+    }
+    set("12", "1").await.unwrap();
+    set("13", "2").await.unwrap();
+    assert_eq!(store.account_of("suzuki").await.unwrap().unwrap().dial_id.as_deref(), Some("13"));
+    assert_eq!(store.sign_in(attempt("12", "1", "201", START)).await, Err(Refusal::UnknownDialId));
+    assert!(store.sign_in(attempt("13", "2", "201", START)).await.is_ok());
+}

@@ -291,3 +291,56 @@ const KNOWN: [&str; 60] = [
     "P-Preferred-Identity",
     "Privacy",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_long_and_canonical_whatever_was_written() {
+        let mut headers = Headers::default();
+        headers.push("cALL-id", "1");
+        headers.push("K", "100rel");
+        headers.push("X-Odd", "y");
+        let names: Vec<_> = headers.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["Call-ID", "Supported", "X-Odd"]);
+        assert_eq!(headers.get("call-ID"), Some("1"));
+    }
+
+    #[test]
+    fn a_value_cannot_smuggle_a_header_in() {
+        let mut headers = Headers::default();
+        headers.push("Subject", "a\r\nVia: x");
+        assert_eq!(headers.get("Subject"), Some("a  Via: x"));
+    }
+
+    #[test]
+    fn setting_replaces_all_and_taking_takes_the_first() {
+        let mut headers = Headers::default();
+        for value in ["1", "2", "3"] {
+            headers.push("Route", value);
+        }
+        headers.set_first("Route", "0");
+        assert_eq!(headers.remove_first("Route").as_deref(), Some("0"));
+        headers.set("Route", "9");
+        assert_eq!(headers.all("Route").collect::<Vec<_>>(), ["9"]);
+    }
+
+    #[test]
+    fn cseq_is_a_number_below_two_to_the_31_and_a_method() {
+        assert_eq!("0009  INVITE".parse(), Ok(CSeq { number: 9, method: Method::Invite }));
+        for text in ["", "1", "INVITE 1", "2147483648 INVITE", "-1 INVITE", "1 INVITE x", "1 <"] {
+            assert!(text.parse::<CSeq>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_star_stands_alone() {
+        let mut headers = Headers::default();
+        assert!(matches!(headers.contacts(), Ok(None)));
+        headers.push("m", " * ");
+        assert!(matches!(headers.contacts(), Ok(Some(Contacts::All))));
+        headers.push("m", "<sip:a@b>");
+        assert!(headers.contacts().is_err());
+    }
+}

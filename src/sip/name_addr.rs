@@ -128,3 +128,73 @@ impl fmt::Display for NameAddr {
         write!(f, "<{}>{}", self.uri, self.params)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn address(text: &str) -> NameAddr {
+        text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    #[test]
+    fn a_list_of_contacts_is_cut_at_its_commas_only() {
+        let text = r#""Mr. \"W\", jr" <sip:w@a;x=1,2>;q=0.7; expires=60, <mailto:w@b> ;q=0.1,sip:c@d;expires=5"#;
+        let list = NameAddr::parse_list(text).unwrap();
+        assert_eq!(list.len(), 3);
+        assert_eq!(list[0].display.as_deref(), Some("Mr. \"W\", jr"));
+        assert_eq!((list[0].uri.as_str(), list[0].q(), list[0].expires()), ("sip:w@a;x=1,2", 700, Some(60)));
+        assert_eq!(list[1].q(), 100);
+        assert_eq!((list[2].uri.as_str(), list[2].expires()), ("sip:c@d", Some(5)));
+    }
+
+    #[test]
+    fn the_devices_name_loses_its_brackets() {
+        let contact =
+            address(r#"<sip:1001@192.0.2.1>;+sip.instance="<urn:uuid:00000000-0000-1000-8000-AABBCCDDEEFF>""#);
+        assert_eq!(contact.instance().as_deref(), Some("urn:uuid:00000000-0000-1000-8000-AABBCCDDEEFF"));
+    }
+
+    #[test]
+    fn parameters_inside_the_brackets_are_the_uris() {
+        let inside = address("Alice <sip:a@b;transport=tcp>;tag=1");
+        assert_eq!((inside.display.as_deref(), inside.tag()), (Some("Alice"), Some("1")));
+        assert!(inside.parsed_uri().is_ok_and(|uri| uri.params.contains("transport")));
+        assert_eq!(address("sip:a@b;tag=2").tag(), Some("2"));
+    }
+
+    #[test]
+    fn odd_numbers_have_a_meaning() {
+        assert_eq!(address("<sip:a>;expires=99999999999").expires(), Some(u32::MAX));
+        assert_eq!(address("<sip:a>;expires=soon").expires(), Some(3600));
+        for (text, q) in [("0", 0), ("1", 1000), ("1.000", 1000), ("0.33", 330), ("1.5", 1000), ("-1", 1000), ("0.", 0)]
+        {
+            assert_eq!(address(&format!("<sip:a>;q={text}")).q(), q, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in
+            ["", "<sip:a", "\"a <sip:b>", "< sip:a>", "a", "<sip:a>x", "<sip:a>;", "sip:a?b=c", "<sip:a><sip:b>"]
+        {
+            assert!(text.parse::<NameAddr>().is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_never_panics(text in "\\PC{0,60}") {
+            let _ = text.parse::<NameAddr>();
+            let _ = NameAddr::parse_list(&text);
+        }
+
+        #[test]
+        fn what_is_printed_is_read_back(display in prop::option::of("\\PC{1,12}"), user in "[a-z0-9*#%]{1,8}", tag in "[a-z0-9]{1,6}") {
+            let first = NameAddr { display, ..NameAddr::new(format!("sip:{user}@h")) }.with_param("tag", &tag);
+            let second = first.to_string().parse::<NameAddr>();
+            prop_assert!(second.is_ok_and(|second| second == first));
+        }
+    }
+}

@@ -198,6 +198,8 @@ fn read_request_line(line: &str) -> Result<(Method, String), Flaw> {
         return Err(Flaw { code: 505, reason: "Version Not Supported" });
     }
     match uri.parse::<Uri>() {
+        // RFC 3261 §19.1.1: a Request-URI has no headers.
+        Ok(parsed) if parsed.headers.is_some() => Err(malformed("Headers In Request-URI")),
         Ok(_) => Ok((Method::from(method), uri.to_string())),
         Err(BadUri::UnknownScheme) => Err(Flaw { code: 416, reason: "Unsupported URI Scheme" }),
         Err(BadUri::TooLong) => Err(Flaw { code: 414, reason: "Request-URI Too Long" }),

@@ -287,3 +287,100 @@ impl fmt::Debug for Uri {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn uri(text: &str) -> Uri {
+        text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    #[test]
+    fn every_part_is_found_and_printed_back() {
+        for text in [
+            "sip:example.com",
+            "sips:alice@example.com:5061;transport=tcp;lr",
+            "sip:alice:secret@example.com",
+            "sip:alice:@example.com",
+            "sip:1001@[2001:db8::1]:5070;transport=udp",
+            "sip:0070%23@192.0.2.1",
+            "sip:0070*12*34#@pbx",
+            "sip:a;b?c@example.com?Subject=x&Replaces=y",
+            "tel:+81-3-1234-5678;phone-context=example.com",
+        ] {
+            assert_eq!(uri(text).to_string(), text);
+        }
+        let parsed = uri("sip:1001@[2001:db8::1]:5070;transport=udp");
+        assert_eq!(parsed.user.as_deref(), Some("1001"));
+        assert_eq!(parsed.socket_address(), "[2001:db8::1]:5070".parse().ok());
+        assert_eq!(uri("sip:a@192.0.2.1").socket_address(), "192.0.2.1:5060".parse().ok());
+    }
+
+    #[test]
+    fn what_is_no_uri_is_refused() {
+        for text in [
+            "",
+            "sip:",
+            "sip:@host",
+            "sip:a@",
+            "sip:a@b@c",
+            "sip:a@b:x",
+            "sip:a@b:70000",
+            "sip:a@[::1",
+            "sip:a@2001:db8::1",
+            "sip:a b@c",
+            "<sip:a@b>",
+            "sip:a@b;",
+            "sip:a@b;;c",
+            "tel:",
+            "tel:alice",
+            "sip:a@b\r\nX: y",
+            ":",
+            "a",
+        ] {
+            assert_eq!(text.parse::<Uri>(), Err(BadUri::Malformed), "{text}");
+        }
+        assert_eq!("http://x".parse::<Uri>(), Err(BadUri::UnknownScheme));
+        assert_eq!(format!("sip:{}@x", "a".repeat(MAX_URI_BYTES)).parse::<Uri>(), Err(BadUri::TooLong));
+    }
+
+    #[test]
+    fn debug_hides_the_user_part() {
+        let shown = format!("{:?}", uri("sip:0070*1234*5678:pw@192.0.2.1:5070;x=1234"));
+        assert_eq!(shown, "sip:***@192.0.2.1:5070");
+    }
+
+    #[test]
+    fn uris_are_compared_as_rfc_3261_compares_them() {
+        for (one, two, same) in [
+            ("sip:%61lice@atlanta.com;transport=TCP", "sip:alice@AtLanTa.CoM;Transport=tcp", true),
+            ("sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5", true),
+            ("sip:carol@chicago.com;newparam=5", "sip:carol@chicago.com;newparam=6", false),
+            ("sip:ALICE@AtLanTa.CoM;Transport=udp", "sip:alice@AtLanTa.CoM;Transport=UDP", false),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com:5060", false),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com;transport=udp", false),
+            ("sip:bob@biloxi.com", "sips:bob@biloxi.com", false),
+            ("sip:bob@[2001:db8::1]", "sip:bob@[2001:DB8:0::1]", true),
+        ] {
+            assert_eq!(uri(one).names_the_same_as(&uri(two)), same, "{one} {two}");
+            assert_eq!(uri(two).names_the_same_as(&uri(one)), same, "{two} {one}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_never_panics(text in "\\PC{0,60}") {
+            let _ = text.parse::<Uri>();
+            let _ = format!("sip:{text}").parse::<Uri>();
+        }
+
+        #[test]
+        fn what_parses_prints_and_parses_to_the_same(text in "sips?:([a-z0-9*#%;?:]{1,8}@)?[a-z0-9.\\[\\]:]{1,8}(;[a-z]=?[a-z]){0,2}") {
+            if let Ok(first) = text.parse::<Uri>() {
+                prop_assert_eq!(first.to_string().parse::<Uri>(), Ok(first));
+            }
+        }
+    }
+}

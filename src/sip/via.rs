@@ -77,3 +77,55 @@ impl fmt::Display for Via {
         write!(f, "{}", self.params)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn via(text: &str) -> Via {
+        text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    #[test]
+    fn every_shape_of_sent_by_is_read() {
+        for (text, printed) in [
+            ("SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKa;rport", "SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKa;rport"),
+            ("SIP / 2.0 / tcp  [2001:db8::1] : 5070 ; branch = x", "SIP/2.0/TCP [2001:db8::1]:5070;branch=x"),
+            ("SIP/2.0/TLS host.example.com", "SIP/2.0/TLS host.example.com"),
+        ] {
+            assert_eq!(via(text).to_string(), printed);
+        }
+    }
+
+    #[test]
+    fn what_is_no_via_is_refused() {
+        for text in
+            ["", "SIP/2.0/UDP", "SIP/3.0/UDP h", "SIP/2.0/UDP h:x", "SIP/2.0/UDP h;;", "HTTP/2.0/UDP h", "SIP/2.0/ h"]
+        {
+            assert!(text.parse::<Via>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_source_is_written_down_where_it_is_asked_for_or_differs() {
+        let source = "192.0.2.9:40000".parse().unwrap();
+        for (text, marked) in [
+            ("SIP/2.0/UDP 192.0.2.9;branch=a", "SIP/2.0/UDP 192.0.2.9;branch=a"),
+            ("SIP/2.0/UDP 10.0.0.1;branch=a", "SIP/2.0/UDP 10.0.0.1;branch=a;received=192.0.2.9"),
+            ("SIP/2.0/UDP 192.0.2.9;rport", "SIP/2.0/UDP 192.0.2.9;rport=40000;received=192.0.2.9"),
+        ] {
+            let mut via = via(text);
+            via.mark_source(source);
+            assert_eq!(via.to_string(), marked);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_never_panics(text in "\\PC{0,60}") {
+            let _ = text.parse::<Via>();
+            let _ = format!("SIP/2.0/UDP {text}").parse::<Via>();
+        }
+    }
+}

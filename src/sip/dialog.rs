@@ -97,6 +97,11 @@ impl Dialog {
         &self.id
     }
 
+    /// Gives our own side another URI in requests from here on; the tag, by which peers match, stays (RFC 4916 §3).
+    pub fn rename_local(&mut self, uri: &str) {
+        self.local.uri = uri.to_owned();
+    }
+
     /// The URI of the peer's last Contact.
     pub fn remote_target(&self) -> &str {
         &self.remote_target

@@ -101,6 +101,11 @@ impl Registrar {
         }
     }
 
+    /// Every extension that has a binding.
+    pub fn extensions(&self) -> Vec<ExtensionNumber> {
+        self.bindings.keys().cloned().collect()
+    }
+
     pub fn poll_change(&mut self) -> Option<Change> {
         self.changes.pop_front()
     }

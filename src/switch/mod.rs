@@ -4,7 +4,7 @@
 //! our own B2BUA. The port never speaks of matrices or SIP, so another PBX can stand behind it too.
 //! Absent on purpose: rights, sign-in, prompts' order. The switch carries out; the desk decides.
 
-//pub mod embedded;
+pub mod embedded;
 
 use crate::{
     dialplan::FeatureDial,

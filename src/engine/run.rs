@@ -1,0 +1,448 @@
+use super::{
+    clock,
+    control::{Answer, CallRow, CallStatus, Request, SessionRow},
+    desk::{self, Desk, Reply, SessionView},
+    news,
+    ports::LegOpener,
+    scribe::Scribe,
+    socket::{self, Asked},
+    work,
+};
+use crate::{
+    access::right,
+    dialplan::DialPlan,
+    ivr::IvrConfig,
+    media::{self, clip::Clips, port::Media, ports::Ports},
+    model::{Codec, Entropy, ExtensionNumber, IdMaker, LegId, SessionId},
+    sip::{
+        Binding, Endpoint, EndpointConfig, Flow, Registrar, RegistrarConfig, Transport,
+        digest::{Algorithm, Authenticator},
+        transport::{Inbound, Transports},
+    },
+    store::{self, Store, keys::os_random},
+    switch::{
+        CallState, CallView,
+        embedded::{self, Directory, DirectoryEntry, Embedded, Now, Parts},
+    },
+};
+use anyhow::Context;
+use std::{
+    future::Future,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    sync::{Notify, mpsc, oneshot},
+    task::JoinHandle,
+    time::{Interval, interval, sleep_until},
+};
+
+/// How long a phone rings before the caller hears that nobody answers.
+const RING_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How often the rights of running sessions are judged again though nobody changed them: hours pass.
+const RECHECK_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Replies of side work that may wait for the loop.
+const MAX_REPLIES: usize = 4096;
+
+/// With nothing due, the loop still wakes this often.
+const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
+
+pub struct Options {
+    pub listen: Vec<(Transport, SocketAddr)>,
+    pub domain: String,
+    pub digest: Vec<Algorithm>,
+    pub advertise: Option<IpAddr>,
+    pub rtp: Ports,
+    pub codecs: Vec<Codec>,
+    pub dialplan: DialPlan,
+    pub clips: Arc<Clips>,
+    pub ivr: IvrConfig,
+    pub max_concurrent: usize,
+    pub control_socket: PathBuf,
+    /// After the signal to stop: how long running calls may go on.
+    pub drain: Duration,
+}
+
+/// A started engine: its sockets are bound, its phones are known.
+pub struct Engine {
+    switch: Embedded<LegOpener>,
+    desk: Desk,
+    store: Store,
+    media: Arc<Media>,
+    transports: Transports,
+    scribe: Scribe,
+    scribe_task: JoinHandle<()>,
+    inbound: mpsc::Receiver<Inbound>,
+    media_events: mpsc::Receiver<media::Event>,
+    done: mpsc::Sender<Done>,
+    work_done: mpsc::Receiver<Done>,
+    asked: mpsc::Receiver<Asked>,
+    news: mpsc::Receiver<Vec<store::Change>>,
+    poke: Arc<Notify>,
+    recheck: Interval,
+    drain: Duration,
+    control_socket: PathBuf,
+}
+
+/// Side work that is finished.
+enum Done {
+    Reply(LegId, Reply),
+    Directory(Directory),
+    RightLost(SessionId),
+}
+
+impl Engine {
+    /// Binds, loads and starts everything, or says what stands in the way.
+    pub async fn start(options: Options, store: Store) -> anyhow::Result<Engine> {
+        let mut entropy = Entropy::from_seed(os_random());
+        let (transports, inbound) = Transports::bind(&options.listen)?;
+        let asked = socket::listen(&options.control_socket)?;
+        let (media, media_events) =
+            Media::start(options.clips, entropy.fork()).context("cannot start the media thread")?;
+        let media = Arc::new(media);
+        let mut registrar = Registrar::new(RegistrarConfig::default());
+        registrar.load(bindings(&store, clock::now().unix_ms).await?);
+        let switch = Embedded::new(Parts {
+            config: embedded::Config {
+                domain: options.domain.clone(),
+                advertise: options.advertise,
+                codecs: options.codecs,
+                ring_timeout: RING_TIMEOUT,
+                max_concurrent: options.max_concurrent,
+            },
+            dialplan: options.dialplan,
+            directory: directory(&store).await?,
+            endpoint: Endpoint::new(
+                EndpointConfig { advertise: options.advertise, ..EndpointConfig::default() },
+                entropy.fork(),
+            ),
+            registrar,
+            authenticator: Authenticator::new(options.domain, options.digest, os_random()),
+            ports: LegOpener::new(options.rtp, Arc::clone(&media)),
+            entropy: entropy.fork(),
+        });
+        let poke = Arc::new(Notify::new());
+        let news = news::follow(store.clone(), Arc::clone(&poke)).await?;
+        let (scribe, scribe_task) = Scribe::start(store.clone());
+        let (done, work_done) = mpsc::channel(MAX_REPLIES);
+        Ok(Engine {
+            switch,
+            desk: Desk::new(options.ivr, IdMaker::new(entropy)),
+            store,
+            media,
+            transports,
+            scribe,
+            scribe_task,
+            inbound,
+            media_events,
+            done,
+            work_done,
+            asked,
+            news,
+            poke,
+            recheck: interval(RECHECK_INTERVAL),
+            drain: options.drain,
+            control_socket: options.control_socket,
+        })
+    }
+
+    /// The address that a transport listens on, the port filled in.
+    pub fn local(&self, transport: Transport) -> Option<SocketAddr> {
+        self.transports.local(transport)
+    }
+
+    /// Runs until `stop` is ready, then lets running calls end by themselves, for as long as the drain allows.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) {
+        tokio::pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                () = self.step() => {}
+            }
+        }
+        self.switch.drain();
+        tracing::info!(calls = self.switch.calls().len(), "stopping: no new calls, running ones may end by themselves");
+        let deadline = clock::now().instant + self.drain;
+        while !self.switch.is_idle() && clock::now().instant < deadline {
+            tokio::select! {
+                () = sleep_until(deadline.into()) => break,
+                () = self.step() => {}
+            }
+        }
+        self.shut_down().await;
+    }
+
+    async fn shut_down(mut self) {
+        let now = clock::now();
+        self.desk.shut_down(now.instant);
+        self.carry_out(now);
+        self.switch.hang_up_everybody(now);
+        self.carry_out(now);
+        // The last thing written is the end of the last session; nobody may hold a pen after it.
+        let Engine { scribe, scribe_task, control_socket, store, transports, media, .. } = self;
+        drop(scribe);
+        let _ = scribe_task.await;
+        store.close().await;
+        let _ = std::fs::remove_file(control_socket);
+        drop((transports, media));
+        tracing::info!("stopped");
+    }
+
+    /// Waits for the next thing to happen and lets it have its effect.
+    async fn step(&mut self) {
+        let wake = self.poll_timeout().unwrap_or_else(|| clock::now().instant + LONGEST_SLEEP);
+        tokio::select! {
+            Some(inbound) = self.inbound.recv() => self.receive(inbound),
+            Some(event) = self.media_events.recv() => self.switch.media_event(event),
+            Some(done) = self.work_done.recv() => self.take(done),
+            Some(asked) = self.asked.recv() => self.asked(asked),
+            Some(changes) = self.news.recv() => self.changed(&changes),
+            _ = self.recheck.tick() => self.recheck_rights(),
+            () = sleep_until(wake.into()) => {}
+        }
+        let now = clock::now();
+        self.switch.handle_timeout(now);
+        self.desk.handle_timeout(now.instant);
+        self.carry_out(now);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        [self.switch.poll_timeout(), self.desk.poll_timeout()].into_iter().flatten().min()
+    }
+
+    fn receive(&mut self, inbound: Inbound) {
+        let now = clock::now();
+        match inbound {
+            Inbound::Message { flow, bytes } => self.switch.receive(now, flow, &bytes),
+            Inbound::Failed { flow } => self.switch.transport_failed(now, flow),
+        }
+    }
+
+    /// Carries out what the machines ask, until neither asks for more.
+    fn carry_out(&mut self, now: Now) {
+        loop {
+            if let Some(output) = self.switch.poll_output() {
+                self.carry_out_switch(now, output);
+            } else if let Some(output) = self.desk.poll_output() {
+                self.carry_out_desk(now, output);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn carry_out_switch(&mut self, now: Now, output: embedded::Output) {
+        match output {
+            embedded::Output::Transmit(transmit) => self.transports.send(transmit),
+            embedded::Output::Media(command) => self.media_command(command),
+            embedded::Output::Event(event) => self.desk.handle(now.instant, event),
+            embedded::Output::Binding(change) => self.scribe.keep(kept(change)),
+        }
+    }
+
+    fn media_command(&self, command: media::Command) {
+        if self.media.command(command).is_err() {
+            tracing::error!(event = "media-stopped", "the media thread does not take commands");
+        }
+    }
+
+    fn carry_out_desk(&mut self, now: Now, output: desk::Output) {
+        match output {
+            desk::Output::Switch(command) => self.switch.command(now, command),
+            desk::Output::Record(row) => self.scribe.write(row),
+            desk::Output::Ask(leg, question) => {
+                let far_ends = match &question {
+                    desk::Question::Rights { target, .. } => far_ends(&self.switch.calls(), target),
+                    desk::Question::SignIn { .. } | desk::Question::RecordStart(_) => vec![],
+                };
+                let (store, scribe) = (self.store.clone(), self.scribe.clone());
+                self.beside(
+                    async move { Some(Done::Reply(leg, work::answer(&store, &scribe, question, far_ends).await)) },
+                );
+            }
+        }
+    }
+
+    /// Side work on a task of its own; its result comes back into the loop.
+    fn beside(&self, work: impl Future<Output = Option<Done>> + Send + 'static) {
+        let done = self.done.clone();
+        #[expect(clippy::disallowed_methods, reason = "the engine owns its tasks")]
+        tokio::spawn(async move {
+            if let Some(result) = work.await {
+                // The loop is gone only when the engine is.
+                let _ = done.send(result).await;
+            }
+        });
+    }
+
+    fn take(&mut self, done: Done) {
+        let now = clock::now();
+        match done {
+            Done::Reply(leg, reply) => {
+                let calls = self.switch.calls();
+                self.desk.reply(now.instant, now.unix_ms, leg, reply, &calls);
+            }
+            Done::Directory(directory) => self.switch.set_directory(directory),
+            Done::RightLost(session) => self.desk.right_lost(now.instant, session),
+        }
+    }
+
+    fn changed(&mut self, changes: &[store::Change]) {
+        if changes.iter().any(|change| matches!(change, store::Change::Extension(_) | store::Change::Unknown)) {
+            let store = self.store.clone();
+            self.beside(async move {
+                let read = directory(&store).await;
+                read.inspect_err(|error| tracing::error!(%error, "the extensions could not be read again"))
+                    .ok()
+                    .map(Done::Directory)
+            });
+        }
+        self.recheck_rights();
+    }
+
+    /// A right is judged not only at the start: who loses it hears no more.
+    fn recheck_rights(&self) {
+        for view in self.desk.sessions().cloned() {
+            let store = self.store.clone();
+            self.beside(async move { still_allowed(&store, &view).await.is_err().then_some(Done::RightLost(view.id)) });
+        }
+    }
+
+    fn asked(&mut self, Asked { request, answer }: Asked) {
+        match request {
+            Request::Refresh => {
+                self.poke.notify_one();
+                reply(answer, Answer::done());
+            }
+            Request::Calls => {
+                let now = clock::now();
+                reply(answer, Answer::calls(self.switch.calls().iter().map(|call| call_row(call, now)).collect()));
+            }
+            Request::Sessions => {
+                let views: Vec<SessionView> = self.desk.sessions().cloned().collect();
+                let (store, now) = (self.store.clone(), clock::now());
+                self.beside(async move {
+                    reply(answer, session_rows(&store, &views, now).await);
+                    None
+                });
+            }
+            Request::EndSession { id } => {
+                let known = id.parse().is_ok_and(|id| self.desk.end_session(clock::now().instant, id));
+                let none =
+                    || Answer::error(format!("there is no session {}: see `sasayaki sessions`", id.escape_debug()));
+                reply(answer, if known { Answer::done() } else { none() });
+            }
+        }
+    }
+}
+
+fn reply(to: oneshot::Sender<Answer>, answer: Answer) {
+    // Whoever asked may have gone.
+    let _ = to.send(answer);
+}
+
+/// Whoever `target` talks to in any of its calls.
+fn far_ends(calls: &[CallView], target: &ExtensionNumber) -> Vec<ExtensionNumber> {
+    calls.iter().filter_map(|call| call.side_of(target).map(|side| call.party(side.other()).clone())).collect()
+}
+
+/// Judges the right of a running session again. A store that does not answer ends nothing.
+async fn still_allowed(store: &Store, view: &SessionView) -> Result<(), crate::model::Refusal> {
+    let numbers = vec![view.target.clone(), view.far_end.clone()];
+    let Ok(rights) = work::rights(store, view.account, numbers).await else { return Ok(()) };
+    let gone = crate::model::Refusal::UnknownExtension;
+    let target = rights.terminals.get(&view.target).ok_or(gone)?;
+    right::judge(target, rights.terminals.get(&view.far_end), view.mode, rights.at)
+}
+
+fn call_row(call: &CallView, now: Now) -> CallRow {
+    CallRow {
+        id: call.id.to_string(),
+        caller: call.caller.to_string(),
+        callee: call.callee.to_string(),
+        status: match call.state {
+            CallState::Ringing => CallStatus::Ringing,
+            CallState::Talking => CallStatus::Talking,
+            CallState::OnHold => CallStatus::Held,
+        },
+        since_ms: now.unix_ms.saturating_sub(call.since_unix_ms),
+        sessions: call.listeners,
+    }
+}
+
+async fn session_rows(store: &Store, views: &[SessionView], now: Now) -> Answer {
+    let mut rows = Vec::with_capacity(views.len());
+    for view in views {
+        let login = match store.account(view.account).await {
+            Ok(account) => account.map_or_else(|| view.account.to_string(), |account| account.login),
+            Err(error) => return Answer::error(error.to_string()),
+        };
+        rows.push(SessionRow {
+            id: view.id.to_string(),
+            account: login,
+            supervisor: view.supervisor.to_string(),
+            target: view.target.to_string(),
+            mode: view.mode.to_string(),
+            since_ms: now.unix_ms.saturating_sub(view.since_unix_ms),
+        });
+    }
+    Answer::sessions(rows)
+}
+
+async fn directory(store: &Store) -> store::Result<Directory> {
+    let entries = store.directory().await?;
+    Ok(Directory::new(entries.into_iter().map(|entry| DirectoryEntry {
+        number: entry.number,
+        name: entry.name,
+        ha1_md5: entry.ha1_md5,
+        ha1_sha256: entry.ha1_sha256,
+    })))
+}
+
+/// The registrations of an earlier run that have not expired.
+async fn bindings(store: &Store, now_ms: u64) -> store::Result<Vec<Binding>> {
+    let rows = store.bindings(now_ms).await?;
+    Ok(rows.into_iter().filter_map(binding).collect())
+}
+
+fn binding(row: store::BindingRow) -> Option<Binding> {
+    let transport = [Transport::Udp, Transport::Tcp].into_iter().find(|one| word(*one) == row.transport)?;
+    Some(Binding {
+        extension: row.extension,
+        contact: row.contact.parse().ok()?,
+        flow: Flow { transport, local: row.local, remote: row.remote },
+        expires_at_unix_ms: row.expires_at_ms,
+        instance: row.instance,
+        q: row.q.unwrap_or(1000),
+        call_id: row.call_id,
+        cseq: row.cseq,
+    })
+}
+
+fn kept(change: crate::sip::Change) -> store::BindingChange {
+    match change {
+        crate::sip::Change::Upsert(binding) => store::BindingChange::Upsert(store::BindingRow {
+            extension: binding.extension,
+            contact: binding.contact.to_string(),
+            instance: binding.instance,
+            q: Some(binding.q),
+            call_id: binding.call_id,
+            cseq: binding.cseq,
+            transport: word(binding.flow.transport),
+            local: binding.flow.local,
+            remote: binding.flow.remote,
+            expires_at_ms: binding.expires_at_unix_ms,
+        }),
+        crate::sip::Change::Remove { extension, contact } => {
+            store::BindingChange::Remove { extension, contact: contact.to_string() }
+        }
+    }
+}
+
+fn word(transport: Transport) -> String {
+    transport.as_str().to_ascii_lowercase()
+}

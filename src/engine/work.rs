@@ -1,0 +1,41 @@
+//! Side work: what the desk asks of the store, answered on tasks of their own.
+
+use super::{
+    clock,
+    desk::{Question, Reply, Rights},
+    scribe::Scribe,
+};
+use crate::{
+    model::{AccountId, ExtensionNumber, Refusal},
+    store::{SignIn, Store, StoreError},
+};
+
+/// Answers one question. `far_ends` are the extensions that the target of a question about rights is talking to.
+pub async fn answer(store: &Store, scribe: &Scribe, question: Question, far_ends: Vec<ExtensionNumber>) -> Reply {
+    match question {
+        Question::SignIn { dial_id, password, source, mode } => {
+            let at_ms = clock::now().unix_ms;
+            let attempt = SignIn { dial_id, password, source: source.to_string(), mode, call: None, at_ms };
+            Reply::SignIn(store.sign_in(attempt).await)
+        }
+        Question::Rights { account, target } => {
+            let numbers = [vec![target], far_ends].concat();
+            Reply::Rights(rights(store, account, numbers).await.map_err(unavailable))
+        }
+        Question::RecordStart(rows) => {
+            let written = scribe.write_and_wait(rows).await;
+            Reply::StartRecorded(if written { Ok(()) } else { Err(Refusal::StoreUnavailable) })
+        }
+    }
+}
+
+/// The account's rules about each of these extensions, as they are now.
+pub async fn rights(store: &Store, account: AccountId, numbers: Vec<ExtensionNumber>) -> Result<Rights, StoreError> {
+    let terminals = store.terminals(account, &numbers).await?;
+    Ok(Rights { terminals, at: clock::minute_of_week(), settings: store.settings().await? })
+}
+
+fn unavailable(error: StoreError) -> Refusal {
+    tracing::error!(%error, "a target was refused because the store failed");
+    Refusal::StoreUnavailable
+}

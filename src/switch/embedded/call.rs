@@ -1,0 +1,414 @@
+//! A call between two phones, from INVITE to 200 (RFC 3261 §13): ring every contact, take the first that answers.
+
+use super::{
+    Embedded, Now, Purpose,
+    leg::{Leg, LegMedia, MediaPorts, Role},
+};
+use crate::{
+    media,
+    model::{CallId, Codec, ExtensionNumber, LegId, SessionId, Side},
+    sip::{ClientTx, Dialog, Flow, Method, NameAddr, Request, Response, ServerTx, Uri, sdp},
+    spy::{Conversation, Listener},
+    switch::Event,
+};
+use std::{collections::BTreeMap, time::Instant};
+
+/// The most calls that stand at once, whatever the configuration says.
+pub(super) const MAX_CALLS: usize = 10_000;
+
+/// The most contacts of one phone that are rung at once.
+const MAX_BRANCHES: usize = 8;
+
+pub(super) struct Call {
+    pub id: CallId,
+    pub caller: LegId,
+    pub callee: LegId,
+    pub caller_number: ExtensionNumber,
+    pub callee_number: ExtensionNumber,
+    pub since_unix_ms: u64,
+    pub stage: Stage,
+    pub listeners: BTreeMap<SessionId, Listener>,
+}
+
+pub(super) enum Stage {
+    Ringing { branches: Vec<Branch>, deadline: Instant, best: u16 },
+    Talking { renegotiation: Option<Renegotiation> },
+}
+
+/// One contact being rung.
+pub(super) struct Branch {
+    pub tx: ClientTx,
+    pub request: Request,
+}
+
+/// A change of media on its way from one party to the other.
+pub(super) struct Renegotiation {
+    pub from: Side,
+    pub tx: ServerTx,
+    pub request: Request,
+    pub client: ClientTx,
+    /// What the party had declared before.
+    pub before: Option<sdp::Description>,
+}
+
+impl Call {
+    pub fn leg(&self, side: Side) -> LegId {
+        match side {
+            Side::Caller => self.caller,
+            Side::Callee => self.callee,
+        }
+    }
+
+    pub fn ring_deadline(&self) -> Option<Instant> {
+        match self.stage {
+            Stage::Ringing { deadline, .. } => Some(deadline),
+            Stage::Talking { .. } => None,
+        }
+    }
+
+    pub fn conversation(&self, on_hold: bool) -> Conversation {
+        Conversation { caller: self.caller, callee: self.callee, on_hold }
+    }
+}
+
+impl<P: MediaPorts> Embedded<P> {
+    pub(super) fn place_call(
+        &mut self,
+        now: Now,
+        tx: ServerTx,
+        flow: Flow,
+        request: Request,
+        source: ExtensionNumber,
+        target: ExtensionNumber,
+    ) {
+        match self.prepare_call(now, tx, flow, &request, source, target) {
+            Ok(id) => self.ring(now, id),
+            Err(code) => self.respond(now, tx, &request, code),
+        }
+    }
+
+    /// Everything that can be refused before a phone rings.
+    fn prepare_call(
+        &mut self,
+        now: Now,
+        tx: ServerTx,
+        flow: Flow,
+        request: &Request,
+        source: ExtensionNumber,
+        target: ExtensionNumber,
+    ) -> Result<CallId, u16> {
+        if !self.directory.contains(&target) {
+            return Err(404);
+        }
+        if self.registrar.contacts_of(&target, now.unix_ms).is_empty() {
+            return Err(480);
+        }
+        let limit = match self.config.max_concurrent {
+            0 => MAX_CALLS,
+            some => some.min(MAX_CALLS),
+        };
+        if self.draining || self.calls.len() >= limit {
+            return Err(503);
+        }
+        let id: CallId = self.ids.make(now.unix_ms);
+        let caller = self.incoming_leg(now, tx, flow, request, Role::Party { call: id, side: Side::Caller })?;
+        let callee = self.ids.make(now.unix_ms);
+        let media = match self.open_media(callee, flow) {
+            Ok(media) => media,
+            Err(code) => {
+                self.close_leg(caller);
+                return Err(code);
+            }
+        };
+        let role = Role::Party { call: id, side: Side::Callee };
+        let leg = Leg { role, flow, invite: None, dialog: None, media };
+        self.legs.insert(callee, leg);
+        let stage = Stage::Ringing { branches: vec![], deadline: now.instant + self.config.ring_timeout, best: 480 };
+        let call = Call {
+            id,
+            caller,
+            callee,
+            caller_number: source,
+            callee_number: target,
+            since_unix_ms: now.unix_ms,
+            stage,
+            listeners: BTreeMap::new(),
+        };
+        self.calls.insert(id, call);
+        Ok(id)
+    }
+
+    /// A leg for a phone that sent us an INVITE with an offer we can meet.
+    pub(super) fn incoming_leg(
+        &mut self,
+        now: Now,
+        tx: ServerTx,
+        flow: Flow,
+        request: &Request,
+        role: Role,
+    ) -> Result<LegId, u16> {
+        let offer = sdp::read(&request.body).map_err(|_| 488_u16)?;
+        let tag = self.entropy.token();
+        let dialog = Dialog::uas(request, &tag, &self.contact(flow)).map_err(|_| 400_u16)?;
+        let id = self.ids.make(now.unix_ms);
+        let mut media = self.open_media(id, flow)?;
+        if media.take(offer, &self.config.codecs, None).is_none() {
+            self.media(media::Command::Close { leg: id });
+            return Err(488);
+        }
+        self.by_dialog.insert(dialog.id().clone(), id);
+        self.by_server_tx.insert(tx, id);
+        let invite = Some((tx, request.clone()));
+        self.legs.insert(id, Leg { role, flow, invite, dialog: Some(dialog), media });
+        Ok(id)
+    }
+
+    pub(super) fn open_media(&mut self, leg: LegId, flow: Flow) -> Result<LegMedia, u16> {
+        let mut local = self.ports.open(leg).map_err(|_| 503_u16)?;
+        if let Some(ip) = self.config.advertise {
+            local.set_ip(ip);
+        } else if local.ip().is_unspecified() {
+            local.set_ip(flow.local.ip());
+        }
+        Ok(LegMedia::new(local, u64::from(self.entropy.bits() as u32)))
+    }
+
+    fn ring(&mut self, now: Now, id: CallId) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let (callee, target) = (call.callee, call.callee_number.clone());
+        let (codecs, events) = self.offered_to_callee(call.caller);
+        let Some(leg) = self.legs.get_mut(&callee) else { return };
+        let offer = leg.media.offer(codecs, sdp::Direction::SendRecv, events);
+        let bindings = self.registrar.contacts_of(&target, now.unix_ms);
+        for binding in bindings.into_iter().take(MAX_BRANCHES) {
+            let request = self.invite(id, &binding.contact, binding.flow, offer.clone());
+            let tx = self.endpoint.request(now.instant, request.clone(), binding.flow);
+            self.by_client_tx.insert(tx, Purpose::Ring { call: id });
+            if let Some(Call { stage: Stage::Ringing { branches, .. }, .. }) = self.calls.get_mut(&id) {
+                branches.push(Branch { tx, request });
+            }
+        }
+    }
+
+    /// The caller's codecs first, so that nothing needs transcoding, then the others we speak; and telephone-events if
+    /// the caller has them.
+    fn offered_to_callee(&self, caller: LegId) -> (Vec<Codec>, bool) {
+        let ours = &self.config.codecs;
+        let Some(Leg { media, .. }) = self.legs.get(&caller) else { return (ours.clone(), false) };
+        let shared = media.shared(ours);
+        let others = ours.iter().filter(|codec| !shared.contains(codec));
+        (shared.iter().chain(others).copied().collect(), media.has_events())
+    }
+
+    fn invite(&mut self, id: CallId, contact: &Uri, flow: Flow, offer: Vec<u8>) -> Request {
+        let mut request = Request::new(Method::Invite, contact.to_string());
+        let (caller, callee) = match self.calls.get(&id) {
+            Some(call) => (call.caller_number.clone(), call.callee_number.clone()),
+            None => return request,
+        };
+        let name = self.directory.get(&caller).map(|entry| entry.name.clone()).unwrap_or_default();
+        let domain = &self.config.domain;
+        let mut from = NameAddr::new(format!("sip:{caller}@{domain}")).with_param("tag", &self.entropy.token());
+        from.display = (!name.is_empty()).then_some(name);
+        request.headers.push("Max-Forwards", 70);
+        request.headers.push("From", from);
+        request.headers.push("To", NameAddr::new(format!("sip:{callee}@{domain}")));
+        request.headers.push("Call-ID", self.entropy.token());
+        request.headers.push("CSeq", "1 INVITE");
+        request.headers.push("Contact", format!("<{}>", self.contact(flow)));
+        request.headers.push("Allow", super::door::ALLOW);
+        request.set_body(sdp::CONTENT_TYPE, offer);
+        request
+    }
+
+    /// The URI under which a phone reaches us on this flow.
+    pub(super) fn contact(&self, flow: Flow) -> String {
+        let mut address = flow.local;
+        if let Some(ip) = self.config.advertise {
+            address.set_ip(ip);
+        }
+        format!("sip:{address};transport={}", flow.transport.as_str().to_ascii_lowercase())
+    }
+
+    pub(super) fn ring_response(&mut self, now: Now, call: CallId, tx: ClientTx, flow: Flow, response: &Response) {
+        match response.code {
+            ..=100 => {}
+            101..=199 => self.progress(now, call, response),
+            200..=299 => self.answered(now, call, tx, flow, response),
+            code => {
+                self.by_client_tx.remove(&tx);
+                self.branch_failed(now, call, tx, code);
+            }
+        }
+    }
+
+    /// Ringing, or early media: passed on to the caller.
+    fn progress(&mut self, now: Now, id: CallId, response: &Response) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let (caller, callee) = (call.caller, call.callee);
+        let codec = self.take_answer(callee, &response.body);
+        let code = if codec.is_some() { 183 } else { 180 };
+        if let Some(codec) = codec {
+            self.agree(caller, codec);
+            self.join(id);
+        }
+        self.answer_invite(now, caller, code, codec.is_some());
+    }
+
+    fn answered(&mut self, now: Now, id: CallId, tx: ClientTx, flow: Flow, response: &Response) {
+        let Some(Call { stage: Stage::Ringing { branches, .. }, caller, callee, .. }) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let (caller, callee) = (*caller, *callee);
+        let Some(index) = branches.iter().position(|branch| branch.tx == tx) else { return };
+        let branch = branches.swap_remove(index);
+        self.by_client_tx.remove(&tx);
+        let Ok(mut dialog) = Dialog::uac(&branch.request, response) else {
+            return self.branch_failed(now, id, tx, 500);
+        };
+        let Some(codec) = self.take_answer(callee, &response.body) else {
+            self.let_go(now, &mut dialog, flow);
+            return self.branch_failed(now, id, tx, 488);
+        };
+        self.endpoint.send_ack(dialog.ack(1), flow);
+        self.by_dialog.insert(dialog.id().clone(), callee);
+        if let Some(leg) = self.legs.get_mut(&callee) {
+            leg.flow = flow;
+            leg.dialog = Some(dialog);
+        }
+        self.abandon_branches(now, id);
+        self.connect(now, id, caller, codec);
+    }
+
+    fn connect(&mut self, now: Now, id: CallId, caller: LegId, codec: Codec) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.stage = Stage::Talking { renegotiation: None };
+            call.since_unix_ms = now.unix_ms;
+        }
+        self.agree(caller, codec);
+        self.join(id);
+        self.answer_invite(now, caller, 200, true);
+    }
+
+    /// The caller takes the callee's codec if it offered it, so that packets need no transcoding.
+    fn agree(&mut self, caller: LegId, codec: Codec) {
+        if let Some(Leg { media, .. }) = self.legs.get_mut(&caller)
+            && media.shared(&self.config.codecs).contains(&codec)
+        {
+            media.codec = Some(codec);
+        }
+    }
+
+    /// Takes a phone's answer to our offer; `None` when it cannot be used.
+    pub(super) fn take_answer(&mut self, id: LegId, body: &[u8]) -> Option<Codec> {
+        let answer = sdp::read(body).ok()?;
+        self.legs.get_mut(&id)?.media.take(answer, &self.config.codecs, None)
+    }
+
+    /// What we declare to a phone: the direction that its other party leaves us, and events if that party has them too.
+    pub(super) fn toward(&self, id: LegId) -> (sdp::Direction, bool) {
+        let other = match self.legs.get(&id).map(|leg| &leg.role) {
+            Some(Role::Party { call, side }) => {
+                self.calls.get(call).and_then(|call| self.legs.get(&call.leg(side.other())))
+            }
+            Some(Role::Guest { .. }) | None => None,
+        };
+        other.map_or((sdp::Direction::SendRecv, true), |leg| (leg.media.direction(), leg.media.has_events()))
+    }
+
+    /// Lets the media of both parties flow, and everybody hear whom they may.
+    pub(super) fn join(&mut self, id: CallId) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let (caller, callee) = (call.caller, call.callee);
+        for (leg, peer) in [(caller, callee), (callee, caller)] {
+            if let Some(command) = self.legs.get(&leg).and_then(|one| one.media.configure(leg, Some(peer))) {
+                self.media(command);
+            }
+        }
+        self.hear(id);
+    }
+
+    /// Answers the INVITE of a phone that called us, with our SDP where media begins.
+    pub(super) fn answer_invite(&mut self, now: Now, id: LegId, code: u16, with_media: bool) {
+        let (direction, events) = self.toward(id);
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let Some((tx, request)) = &leg.invite else { return };
+        let (tx, flow, mut response) = (*tx, leg.flow, request.reply(code, ""));
+        let Some(dialog) = &leg.dialog else { return };
+        if let Ok(to) = request.headers.to() {
+            response.headers.set("To", to.with_param("tag", &dialog.id().local_tag));
+        }
+        if with_media && let Some(answer) = leg.media.answer(direction, events) {
+            response.set_body(sdp::CONTENT_TYPE, answer);
+        }
+        if code >= 200 {
+            leg.invite = None;
+        }
+        response.headers.push("Contact", format!("<{}>", self.contact(flow)));
+        response.headers.push("Allow", super::door::ALLOW);
+        self.endpoint.respond(now.instant, tx, response);
+    }
+
+    pub(super) fn branch_failed(&mut self, now: Now, id: CallId, tx: ClientTx, code: u16) {
+        let Some(Call { stage: Stage::Ringing { branches, best, .. }, .. }) = self.calls.get_mut(&id) else { return };
+        branches.retain(|branch| branch.tx != tx);
+        *best = better(*best, code);
+        let (none_left, code) = (branches.is_empty(), *best);
+        if none_left {
+            self.give_up(now, id, code);
+        }
+    }
+
+    /// Ends a call that nobody answered: the caller hears `code`, the phones stop ringing.
+    pub(super) fn give_up(&mut self, now: Now, id: CallId, code: u16) {
+        let ringing = matches!(self.calls.get(&id), Some(Call { stage: Stage::Ringing { .. }, .. }));
+        if !ringing {
+            return;
+        }
+        self.abandon_branches(now, id);
+        if let Some(call) = self.calls.remove(&id) {
+            self.answer_invite(now, call.caller, code, false);
+            self.close_leg(call.caller);
+            self.close_leg(call.callee);
+            self.event(Event::CallEnded { call: id });
+        }
+    }
+
+    pub(super) fn give_up_ringing(&mut self, now: Now) {
+        let late = |call: &&Call| call.ring_deadline().is_some_and(|deadline| deadline <= now.instant);
+        for id in self.calls.values().filter(late).map(|call| call.id).collect::<Vec<_>>() {
+            self.give_up(now, id, 480);
+        }
+    }
+
+    fn abandon_branches(&mut self, now: Now, id: CallId) {
+        let branches = match self.calls.get_mut(&id) {
+            Some(Call { stage: Stage::Ringing { branches, .. }, .. }) => std::mem::take(branches),
+            Some(_) | None => return,
+        };
+        for Branch { tx, request } in branches {
+            self.by_client_tx.insert(tx, Purpose::Abandoned { request: Box::new(request) });
+            self.endpoint.cancel(now.instant, tx);
+        }
+    }
+
+    /// ACK and BYE for a phone that answered what is no longer wanted.
+    pub(super) fn let_go(&mut self, now: Now, dialog: &mut Dialog, flow: Flow) {
+        self.endpoint.send_ack(dialog.ack(1), flow);
+        let bye = dialog.next_request(Method::Bye);
+        let tx = self.endpoint.request(now.instant, bye, flow);
+        self.by_client_tx.insert(tx, Purpose::Courtesy);
+    }
+}
+
+/// Which of two failures the caller hears of (RFC 3261 §16.7): a refusal by a person before an absence; never a challenge
+/// or a redirection that was meant for us.
+fn better(best: u16, code: u16) -> u16 {
+    match code {
+        300..=399 | 401 | 407 | 408 | 500..=599 => best,
+        600..=699 => code,
+        _ if best >= 600 => best,
+        _ if best == 480 => code,
+        _ => best,
+    }
+}

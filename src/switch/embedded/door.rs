@@ -1,0 +1,107 @@
+//! The door: what each request is, and whether its sender may ask for it. Everything but OPTIONS is digest-challenged;
+//! the source is the digest user name, never From.
+
+use super::{Embedded, Now, leg::MediaPorts};
+use crate::{
+    dialplan::Route,
+    model::ExtensionNumber,
+    sip::{
+        Flow, Method, Request, ServerTx,
+        digest::{Asker, Verdict},
+    },
+    switch::Event,
+};
+
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER";
+
+impl<P: MediaPorts> Embedded<P> {
+    pub(super) fn request(&mut self, now: Now, tx: ServerTx, flow: Flow, request: Request) {
+        if request.headers.to().is_ok_and(|to| to.tag().is_some()) {
+            return self.in_dialog(now, tx, flow, request);
+        }
+        if let Some(unsupported) = request.headers.get("Require").map(str::to_owned) {
+            let mut response = request.reply(420, "");
+            response.headers.push("Unsupported", unsupported);
+            return self.endpoint.respond(now.instant, tx, response);
+        }
+        match request.method {
+            Method::Invite => self.incoming_call(now, tx, flow, request),
+            Method::Register => self.register(now, tx, flow, &request),
+            Method::Options => self.options(now, tx, &request),
+            Method::Bye | Method::Info => self.respond(now, tx, &request, 481),
+            Method::Other(_) => self.respond(now, tx, &request, 501),
+            _ => self.not_allowed(now, tx, &request),
+        }
+    }
+
+    fn incoming_call(&mut self, now: Now, tx: ServerTx, flow: Flow, request: Request) {
+        if request.headers.max_forwards().is_ok_and(|hops| hops == Some(0)) {
+            return self.respond(now, tx, &request, 483);
+        }
+        let Some(source) = self.admit(now, tx, flow, &request) else { return };
+        let Ok(uri) = request.parsed_uri() else { return self.respond(now, tx, &request, 416) };
+        match self.dialplan.route(uri.user.as_deref().unwrap_or_default()) {
+            Route::Extension(target) => self.place_call(now, tx, flow, request, source, target),
+            Route::Feature(feature) => self.arrive(now, tx, flow, &request, source, feature),
+            Route::Refuse { status, refusal } => {
+                self.respond(now, tx, &request, status);
+                if let Some(refusal) = refusal {
+                    self.event(Event::Refused { source, refusal });
+                }
+            }
+            Route::Unknown => self.respond(now, tx, &request, 404),
+        }
+    }
+
+    fn register(&mut self, now: Now, tx: ServerTx, flow: Flow, request: &Request) {
+        let Some(source) = self.admit(now, tx, flow, request) else { return };
+        let address_of_record = request.headers.to().ok().and_then(|to| to.parsed_uri().ok()).and_then(|uri| uri.user);
+        if address_of_record.as_deref() != Some(source.as_str()) {
+            return self.respond(now, tx, request, 403);
+        }
+        let response = self.registrar.register(now.unix_ms, &source, flow, request);
+        self.endpoint.respond(now.instant, tx, response);
+    }
+
+    pub(super) fn options(&mut self, now: Now, tx: ServerTx, request: &Request) {
+        let mut response = request.reply(200, "");
+        response.headers.push("Allow", ALLOW);
+        response.headers.push("Accept", "application/sdp, application/dtmf-relay, application/dtmf");
+        self.endpoint.respond(now.instant, tx, response);
+    }
+
+    pub(super) fn not_allowed(&mut self, now: Now, tx: ServerTx, request: &Request) {
+        let mut response = request.reply(405, "");
+        response.headers.push("Allow", ALLOW);
+        self.endpoint.respond(now.instant, tx, response);
+    }
+
+    /// The extension whose secret the sender has proven to know; else it was challenged or refused, and nothing remains.
+    fn admit(&mut self, now: Now, tx: ServerTx, flow: Flow, request: &Request) -> Option<ExtensionNumber> {
+        let credentials = match self.authenticator.find(&request.headers, Asker::Server) {
+            Some(Ok(credentials)) => credentials,
+            Some(Err(_)) => {
+                self.endpoint.respond_stateless(tx, request.reply(400, ""));
+                return None;
+            }
+            None => return self.challenge(now, tx, request, false),
+        };
+        let number = credentials.username.parse::<ExtensionNumber>().ok();
+        let entry = number.as_ref().and_then(|number| self.directory.get(number));
+        let ha1_for = |algorithm| entry.map(|entry| entry.ha1(algorithm).clone());
+        match self.authenticator.verify(now.unix_ms, &request.method, &credentials, ha1_for) {
+            Verdict::Accepted => number,
+            Verdict::Stale => self.challenge(now, tx, request, true),
+            Verdict::Wrong | Verdict::Unacceptable => {
+                tracing::warn!(event = "digest-refused", source_ip = %flow.remote.ip(), method = request.method.as_str());
+                self.challenge(now, tx, request, false)
+            }
+        }
+    }
+
+    fn challenge(&mut self, now: Now, tx: ServerTx, request: &Request, stale: bool) -> Option<ExtensionNumber> {
+        let response = self.authenticator.challenge(now.unix_ms, request, Asker::Server, stale);
+        self.endpoint.respond_stateless(tx, response);
+        None
+    }
+}

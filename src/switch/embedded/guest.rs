@@ -1,0 +1,123 @@
+//! Legs that dialled a feature code: answered here, spoken to by the desk, attached to a call as a supervisor.
+
+use super::{
+    Embedded, Now,
+    leg::{MediaPorts, Role},
+};
+use crate::{
+    dialplan::FeatureDial,
+    media,
+    model::{CallId, ExtensionNumber, HearMatrix, LegId, Mode, Prompt, SessionId, Side},
+    sip::{Flow, Request, ServerTx},
+    spy::Listener,
+    switch::Event,
+};
+
+/// The most phones that stand at the desk or listen at once.
+const MAX_GUESTS: usize = 2_000;
+
+/// The ticket of a chime for an agent: nobody waits for its end.
+const NO_TICKET: u64 = 0;
+
+impl<P: MediaPorts> Embedded<P> {
+    /// An authenticated phone dialled a feature code.
+    pub(super) fn arrive(
+        &mut self,
+        now: Now,
+        tx: ServerTx,
+        flow: Flow,
+        request: &Request,
+        source: ExtensionNumber,
+        feature: FeatureDial,
+    ) {
+        let guests = self.legs.values().filter(|leg| matches!(leg.role, Role::Guest { .. })).count();
+        if self.draining || guests >= MAX_GUESTS {
+            return self.respond(now, tx, request, 503);
+        }
+        let role = Role::Guest { acknowledged: false };
+        match self.incoming_leg(now, tx, flow, request, role) {
+            Ok(leg) => {
+                self.hide_what_was_dialled(leg, &feature);
+                self.event(Event::Dialled { leg, source, feature });
+            }
+            Err(code) => self.respond(now, tx, request, code),
+        }
+    }
+
+    /// A short dial holds a password: our own requests in this dialog name the bare feature code (X14).
+    fn hide_what_was_dialled(&mut self, leg: LegId, feature: &FeatureDial) {
+        let code = match feature.mobile {
+            true => self.dialplan.mobile_code(feature.mode),
+            false => self.dialplan.code(feature.mode).map(str::to_owned),
+        };
+        let uri = format!("sip:{}@{}", code.unwrap_or_default(), self.config.domain);
+        if let Some(dialog) = self.legs.get_mut(&leg).and_then(|leg| leg.dialog.as_mut()) {
+            dialog.rename_local(&uri);
+        }
+    }
+
+    pub(super) fn answer_guest(&mut self, now: Now, id: LegId) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        if let Some(command) = leg.media.configure(id, None) {
+            self.media(command);
+        }
+        self.media(media::Command::Hear(HearMatrix::silent([id])));
+        self.media(media::Command::Listen { leg: id, on: true });
+        self.answer_invite(now, id, 200, true);
+    }
+
+    pub(super) fn cancel_guest(&mut self, now: Now, id: LegId) {
+        self.answer_invite(now, id, 487, false);
+        self.close_leg(id);
+        self.event(Event::HungUp { leg: id });
+    }
+
+    pub(super) fn hang_up_guest(&mut self, now: Now, id: LegId) {
+        if !self.is_guest(id) {
+            return;
+        }
+        match self.legs.get(&id).is_some_and(|leg| leg.invite.is_some()) {
+            true => self.answer_invite(now, id, 480, false),
+            false => self.send_bye(now, id),
+        }
+        self.close_leg(id);
+    }
+
+    pub(super) fn is_guest(&self, id: LegId) -> bool {
+        self.legs.get(&id).is_some_and(|leg| matches!(leg.role, Role::Guest { .. }))
+    }
+
+    pub(super) fn attach(&mut self, session: SessionId, leg: LegId, call: CallId, side: Side, mode: Mode) {
+        let Some(target) = self.calls.get_mut(&call) else { return };
+        target.listeners.insert(session, Listener { leg, side, mode });
+        self.attached.insert(session, call);
+        self.media(media::Command::Listen { leg, on: false });
+        self.hear(call);
+    }
+
+    pub(super) fn set_mode(&mut self, session: SessionId, mode: Mode) {
+        let Some(call) = self.attached.get(&session).copied() else { return };
+        if let Some(listener) = self.calls.get_mut(&call).and_then(|call| call.listeners.get_mut(&session)) {
+            listener.mode = mode;
+        }
+        self.hear(call);
+    }
+
+    pub(super) fn detach(&mut self, session: SessionId) {
+        let Some(call) = self.attached.remove(&session) else { return };
+        let gone = self.calls.get_mut(&call).and_then(|call| call.listeners.remove(&session));
+        if let Some(listener) = gone {
+            self.media(media::Command::Hear(HearMatrix::silent([listener.leg])));
+            self.hear(call);
+        }
+    }
+
+    /// ピコン for the agent, over the conversation; the customer's leg is not touched.
+    pub(super) fn chime(&mut self, session: SessionId) {
+        let call = self.attached.get(&session).and_then(|call| self.calls.get(call));
+        let agent = call.and_then(|call| call.listeners.get(&session).map(|listener| call.leg(listener.side)));
+        if let Some(leg) = agent {
+            self.media(media::Command::Play { leg, ticket: NO_TICKET, clips: vec![Prompt::Chime] });
+        }
+    }
+}

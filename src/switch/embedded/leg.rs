@@ -1,0 +1,115 @@
+use crate::{
+    media::{self, LegParams},
+    model::{CallId, Codec, LegId, Side},
+    sip::{Dialog, Flow, Request, ServerTx, sdp},
+};
+use std::net::SocketAddr;
+
+/// What we ask phones to send, in milliseconds of audio a packet.
+const PTIME_MS: u16 = 20;
+
+/// Binds the sockets of a leg and hands them to the media plane: the one effect that cannot wait, since SDP needs the port.
+pub trait MediaPorts {
+    fn open(&mut self, leg: LegId) -> Result<SocketAddr, NoFreePort>;
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("no free RTP port")]
+pub struct NoFreePort;
+
+/// One phone's part: its dialog, where it is reached, and its media.
+pub(super) struct Leg {
+    pub role: Role,
+    pub flow: Flow,
+    /// The INVITE this phone sent and that still waits for its final answer.
+    pub invite: Option<(ServerTx, Request)>,
+    /// None while a called phone has not answered.
+    pub dialog: Option<Dialog>,
+    pub media: LegMedia,
+}
+
+pub(super) enum Role {
+    Party {
+        call: CallId,
+        side: Side,
+    },
+    /// At the desk: it dialled a feature code.
+    Guest {
+        acknowledged: bool,
+    },
+}
+
+/// What was offered, answered and agreed on one leg.
+pub(super) struct LegMedia {
+    local: SocketAddr,
+    origin: sdp::Origin,
+    /// What the phone declared last, in an offer or an answer.
+    pub remote: Option<sdp::Description>,
+    pub codec: Option<Codec>,
+    /// Our offer went out in a 2xx; the ACK brings the answer.
+    pub awaits_answer: bool,
+}
+
+impl LegMedia {
+    pub fn new(local: SocketAddr, session_id: u64) -> Self {
+        Self { local, origin: sdp::Origin::new(session_id), remote: None, codec: None, awaits_answer: false }
+    }
+
+    /// As the phone sees it.
+    pub fn direction(&self) -> sdp::Direction {
+        self.remote.as_ref().map_or(sdp::Direction::SendRecv, |remote| remote.session.direction)
+    }
+
+    pub fn has_events(&self) -> bool {
+        self.remote.as_ref().is_some_and(|remote| remote.session.event_payload_type.is_some())
+    }
+
+    /// Those of `ours` that the phone speaks, in its order.
+    pub fn shared(&self, ours: &[Codec]) -> Vec<Codec> {
+        let theirs = self.remote.iter().flat_map(|remote| remote.session.codecs.iter().map(|(codec, _)| *codec));
+        theirs.filter(|codec| ours.contains(codec)).collect()
+    }
+
+    /// Takes what the phone declared, and agrees on `preferred` if it speaks that, else on its own first choice.
+    /// `None`, and nothing taken, when there is no codec in common.
+    pub fn take(&mut self, declared: sdp::Description, ours: &[Codec], preferred: Option<Codec>) -> Option<Codec> {
+        let before = self.remote.replace(declared);
+        let shared = self.shared(ours);
+        let codec = preferred.filter(|codec| shared.contains(codec)).or_else(|| shared.first().copied());
+        match codec {
+            Some(_) => self.codec = codec,
+            None => self.remote = before,
+        }
+        codec
+    }
+
+    pub fn offer(&mut self, codecs: Vec<Codec>, direction: sdp::Direction, events: bool) -> Vec<u8> {
+        self.origin.advance();
+        sdp::offer(&self.origin, &self.declaration(codecs, direction, events))
+    }
+
+    /// Answers the offer last taken. `direction` is what we would do; the offer may leave less of it.
+    pub fn answer(&mut self, direction: sdp::Direction, events: bool) -> Option<Vec<u8>> {
+        self.origin.advance();
+        let local = self.declaration(vec![self.codec?], direction, events);
+        sdp::answer(&self.origin, &local, self.remote.as_ref()?)
+    }
+
+    /// Tells the media plane what was agreed.
+    pub fn configure(&self, leg: LegId, peer: Option<LegId>) -> Option<media::Command> {
+        let (remote, codec) = (&self.remote.as_ref()?.session, self.codec?);
+        let params = LegParams {
+            remote: remote.remote,
+            codec,
+            event_payload_type: remote.event_payload_type,
+            send: remote.direction.receives(),
+            receive: remote.direction.sends(),
+            peer,
+        };
+        Some(media::Command::Configure { leg, params })
+    }
+
+    fn declaration(&self, codecs: Vec<Codec>, direction: sdp::Direction, events: bool) -> sdp::Local {
+        sdp::Local { address: self.local, codecs, events, direction, ptime: PTIME_MS }
+    }
+}

@@ -1,0 +1,348 @@
+//! Our own B2BUA: every call passes through it as two dialogs, with the media anchored between them.
+//!
+//! Sans-IO. In: SIP from the transports, digits and ends of prompts from the media plane, `Command`s, the time.
+//! Out: SIP to send, commands for the media plane, `Event`s, registrations to keep.
+//! Who may call at all is settled in `door`; a call is set up in `call`, changed and ended in `talk`; legs that dialled
+//! a feature code, and supervisors attached to a call, live in `guest`.
+//! Absent on purpose: sign-in, rights and prompts (the desk), sockets (`MediaPorts` binds them), transfer and trunks.
+
+mod call;
+mod directory;
+mod door;
+mod guest;
+mod leg;
+mod talk;
+#[cfg(test)]
+mod tests;
+
+pub use directory::{Directory, DirectoryEntry};
+pub use leg::{MediaPorts, NoFreePort};
+
+use super::{CallState, CallView, Command, Event};
+use crate::{
+    dialplan::DialPlan,
+    media,
+    model::{CallId, Codec, Entropy, IdMaker, LegId, SessionId},
+    sip::{
+        self, ClientTx, Dialog, DialogId, Endpoint, Flow, Registrar, Request, Response, ServerTx, Transmit,
+        digest::Authenticator,
+    },
+};
+use call::{Call, Stage};
+use leg::{Leg, Role};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::IpAddr,
+    time::{Duration, Instant},
+};
+
+/// What the engine's clock says: one reading for deadlines, one for what is shown and stored.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    pub instant: Instant,
+    pub unix_ms: u64,
+}
+
+pub struct Config {
+    pub domain: String,
+    /// The address for Contact and SDP when it is not the listening one.
+    pub advertise: Option<IpAddr>,
+    pub codecs: Vec<Codec>,
+    /// How long a phone may ring before the caller hears that nobody answers.
+    pub ring_timeout: Duration,
+    /// 0 = no limit. Counts calls between phones, never a supervisor's leg (A6).
+    pub max_concurrent: usize,
+}
+
+/// What the switch asks of the shell.
+pub enum Output {
+    Transmit(Transmit),
+    Media(media::Command),
+    Event(Event),
+    /// A registration changed and is to be kept.
+    Binding(sip::Change),
+}
+
+pub struct Embedded<P> {
+    config: Config,
+    dialplan: DialPlan,
+    directory: Directory,
+    endpoint: Endpoint,
+    registrar: Registrar,
+    authenticator: Authenticator,
+    ports: P,
+    ids: IdMaker,
+    entropy: Entropy,
+    legs: BTreeMap<LegId, Leg>,
+    calls: BTreeMap<CallId, Call>,
+    /// Which call each supervisor is attached to.
+    attached: BTreeMap<SessionId, CallId>,
+    by_dialog: BTreeMap<DialogId, LegId>,
+    by_server_tx: BTreeMap<ServerTx, LegId>,
+    by_client_tx: BTreeMap<ClientTx, Purpose>,
+    draining: bool,
+    outputs: VecDeque<Output>,
+}
+
+/// Why a request of ours was sent, and so what its answer means.
+enum Purpose {
+    /// One contact of a phone that is being rung.
+    Ring { call: CallId },
+    /// A ring that was given up: should it answer after all, it is thanked and let go.
+    Abandoned { request: Box<Request> },
+    /// A change of media passed on to the other party.
+    Renegotiate { call: CallId },
+    /// BYE or INFO: nothing depends on the answer.
+    Courtesy,
+}
+
+pub struct Parts<P> {
+    pub config: Config,
+    pub dialplan: DialPlan,
+    pub directory: Directory,
+    pub endpoint: Endpoint,
+    pub registrar: Registrar,
+    pub authenticator: Authenticator,
+    pub ports: P,
+    pub entropy: Entropy,
+}
+
+impl<P: MediaPorts> Embedded<P> {
+    pub fn new(parts: Parts<P>) -> Self {
+        let Parts { config, dialplan, directory, endpoint, registrar, authenticator, ports, mut entropy } = parts;
+        Self {
+            config,
+            dialplan,
+            directory,
+            endpoint,
+            registrar,
+            authenticator,
+            ports,
+            ids: IdMaker::new(entropy.fork()),
+            entropy,
+            legs: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            attached: BTreeMap::new(),
+            by_dialog: BTreeMap::new(),
+            by_server_tx: BTreeMap::new(),
+            by_client_tx: BTreeMap::new(),
+            draining: false,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// One datagram, or one framed message of a stream.
+    pub fn receive(&mut self, now: Now, flow: Flow, bytes: &[u8]) {
+        self.endpoint.receive(now.instant, flow, bytes);
+        self.drain_endpoint(now);
+    }
+
+    pub fn transport_failed(&mut self, now: Now, flow: Flow) {
+        self.endpoint.transport_failed(now.instant, flow);
+        self.drain_endpoint(now);
+    }
+
+    pub fn command(&mut self, now: Now, command: Command) {
+        match command {
+            Command::Answer { leg } => self.answer_guest(now, leg),
+            Command::Play { leg, ticket, clips } => self.media(media::Command::Play { leg, ticket, clips }),
+            Command::StopPlaying { leg } => self.media(media::Command::StopPlaying { leg }),
+            Command::Attach { session, leg, call, side, mode } => self.attach(session, leg, call, side, mode),
+            Command::SetMode { session, mode } => self.set_mode(session, mode),
+            Command::Detach { session } => self.detach(session),
+            Command::Chime { session } => self.chime(session),
+            Command::HangUp { leg } => self.hang_up_guest(now, leg),
+        }
+        self.drain_endpoint(now);
+    }
+
+    pub fn media_event(&mut self, event: media::Event) {
+        match event {
+            media::Event::Digit { leg, digit } if self.is_guest(leg) => self.event(Event::Digit { leg, digit }),
+            media::Event::Played { leg, ticket } if self.is_guest(leg) => self.event(Event::Played { leg, ticket }),
+            media::Event::Digit { .. } | media::Event::Played { .. } => {}
+        }
+    }
+
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.endpoint.handle_timeout(now.instant);
+        self.registrar.handle_timeout(now.unix_ms);
+        self.drain_endpoint(now);
+        self.give_up_ringing(now);
+        self.drain_endpoint(now);
+    }
+
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let ringing = self.calls.values().filter_map(Call::ring_deadline);
+        ringing.chain(self.endpoint.poll_timeout()).min()
+    }
+
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The calls that are up, oldest first.
+    pub fn calls(&self) -> Vec<CallView> {
+        self.calls.values().map(|call| self.view(call)).collect()
+    }
+
+    /// Extensions were added, changed or removed.
+    pub fn set_directory(&mut self, directory: Directory) {
+        for number in self.registrar.extensions() {
+            if !directory.contains(&number) {
+                self.registrar.remove_all(&number);
+            }
+        }
+        self.directory = directory;
+        self.drain_bindings();
+    }
+
+    /// No new calls from here on; those that are up end by themselves.
+    pub fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.legs.is_empty()
+    }
+
+    /// Ends every call, for a shutdown that waits no longer.
+    pub fn hang_up_everybody(&mut self, now: Now) {
+        for call in self.calls.keys().copied().collect::<Vec<_>>() {
+            self.end_call(now, call, None);
+        }
+        for leg in self.legs.keys().copied().collect::<Vec<_>>() {
+            self.hang_up_guest(now, leg);
+        }
+        self.drain_endpoint(now);
+    }
+
+    fn drain_endpoint(&mut self, now: Now) {
+        while let Some(event) = self.endpoint.poll_event() {
+            self.sip_event(now, event);
+        }
+        while let Some(transmit) = self.endpoint.poll_transmit() {
+            self.outputs.push_back(Output::Transmit(transmit));
+        }
+        self.drain_bindings();
+    }
+
+    fn drain_bindings(&mut self) {
+        while let Some(change) = self.registrar.poll_change() {
+            self.outputs.push_back(Output::Binding(change));
+        }
+    }
+
+    fn sip_event(&mut self, now: Now, event: sip::Event) {
+        match event {
+            sip::Event::Request { tx, flow, request } => self.request(now, tx, flow, request),
+            sip::Event::Cancelled { tx } => self.cancelled(now, tx),
+            sip::Event::Ack { request, .. } => self.acknowledged(&request),
+            sip::Event::Unacked { tx } => self.unacknowledged(now, tx),
+            sip::Event::Response { tx, flow, response } => self.response(now, tx, flow, &response),
+            sip::Event::TimedOut { tx } => self.failed(now, tx, 408),
+            sip::Event::TransportFailed { tx } => self.failed(now, tx, 503),
+        }
+    }
+
+    fn response(&mut self, now: Now, tx: ClientTx, flow: Flow, response: &Response) {
+        match self.by_client_tx.get(&tx) {
+            Some(Purpose::Ring { call }) => {
+                let call = *call;
+                self.ring_response(now, call, tx, flow, response);
+            }
+            Some(Purpose::Renegotiate { call }) => {
+                let call = *call;
+                self.renegotiation_response(now, call, tx, flow, response);
+            }
+            Some(Purpose::Abandoned { request }) => {
+                let late = response.is_success().then(|| Dialog::uac(request, response).ok()).flatten();
+                if !response.is_provisional() {
+                    self.by_client_tx.remove(&tx);
+                }
+                if let Some(mut dialog) = late {
+                    self.let_go(now, &mut dialog, flow);
+                }
+            }
+            Some(Purpose::Courtesy) if !response.is_provisional() => {
+                self.by_client_tx.remove(&tx);
+            }
+            Some(Purpose::Courtesy) | None => {}
+        }
+    }
+
+    /// A request of ours went unanswered, which is an answer too (RFC 3261 §8.1.3.1).
+    fn failed(&mut self, now: Now, tx: ClientTx, code: u16) {
+        match self.by_client_tx.remove(&tx) {
+            Some(Purpose::Ring { call }) => self.branch_failed(now, call, tx, code),
+            Some(Purpose::Renegotiate { call }) => self.renegotiation_failed(now, call, code),
+            Some(Purpose::Abandoned { .. } | Purpose::Courtesy) | None => {}
+        }
+    }
+
+    fn cancelled(&mut self, now: Now, tx: ServerTx) {
+        let Some(id) = self.by_server_tx.get(&tx).copied() else { return };
+        match self.legs.get(&id).map(|leg| &leg.role) {
+            Some(Role::Party { call, .. }) => {
+                let call = *call;
+                self.give_up(now, call, 487);
+            }
+            Some(Role::Guest { .. }) => self.cancel_guest(now, id),
+            None => {}
+        }
+    }
+
+    /// A 2xx of ours that nobody acknowledged: the dialog is of no use (RFC 3261 §13.3.1.4).
+    fn unacknowledged(&mut self, now: Now, tx: ServerTx) {
+        let Some(id) = self.by_server_tx.remove(&tx) else { return };
+        match self.legs.get(&id).map(|leg| &leg.role) {
+            Some(Role::Party { call, .. }) => {
+                let call = *call;
+                self.end_call(now, call, None);
+            }
+            Some(Role::Guest { .. }) => {
+                self.hang_up_guest(now, id);
+                self.event(Event::HungUp { leg: id });
+            }
+            None => {}
+        }
+    }
+
+    fn acknowledged(&mut self, ack: &Request) {
+        let Some(id) = DialogId::of_request(ack).and_then(|id| self.by_dialog.get(&id)).copied() else { return };
+        self.take_late_answer(id, ack);
+        if let Some(Leg { role: Role::Guest { acknowledged }, .. }) = self.legs.get_mut(&id)
+            && !std::mem::replace(acknowledged, true)
+        {
+            self.event(Event::Answered { leg: id });
+        }
+    }
+
+    /// Answers without a dialog, a body or a To tag of its own.
+    fn respond(&mut self, now: Now, tx: ServerTx, request: &Request, code: u16) {
+        self.endpoint.respond(now.instant, tx, request.reply(code, ""));
+    }
+
+    fn media(&mut self, command: media::Command) {
+        self.outputs.push_back(Output::Media(command));
+    }
+
+    fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn view(&self, call: &Call) -> CallView {
+        CallView {
+            id: call.id,
+            caller: call.caller_number.clone(),
+            callee: call.callee_number.clone(),
+            state: match &call.stage {
+                Stage::Ringing { .. } => CallState::Ringing,
+                Stage::Talking { .. } if self.on_hold(call) => CallState::OnHold,
+                Stage::Talking { .. } => CallState::Talking,
+            },
+            since_unix_ms: call.since_unix_ms,
+            listeners: call.listeners.len(),
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! A call that is up: re-INVITE and hold (RFC 3261 §14, RFC 3264 §8.4), INFO, BYE, and who hears whom meanwhile.
+
+use super::{
+    Embedded, Now, Purpose,
+    call::{Call, Renegotiation, Stage},
+    leg::{Leg, MediaPorts, Role},
+};
+use crate::{
+    media,
+    model::{CallId, LegId, Side},
+    sip::{ClientTx, DialogId, Flow, Method, Request, Response, ServerTx, sdp},
+    spy,
+    switch::Event,
+};
+
+impl<P: MediaPorts> Embedded<P> {
+    /// A request inside a dialog of ours.
+    pub(super) fn in_dialog(&mut self, now: Now, tx: ServerTx, flow: Flow, request: Request) {
+        let known = DialogId::of_request(&request).and_then(|id| self.by_dialog.get(&id)).copied();
+        let Some((id, leg)) = known.and_then(|id| self.legs.get_mut(&id).map(|leg| (id, leg))) else {
+            return self.respond(now, tx, &request, 481);
+        };
+        let in_order = leg.dialog.as_mut().is_some_and(|dialog| dialog.accepts(&request).is_ok());
+        if !in_order {
+            return self.respond(now, tx, &request, 500);
+        }
+        leg.flow = flow;
+        match request.method {
+            Method::Invite => self.reinvite(now, tx, id, request),
+            Method::Bye => self.bye(now, tx, id, &request),
+            Method::Info => self.info(now, tx, id, &request),
+            Method::Options => self.options(now, tx, &request),
+            _ => self.not_allowed(now, tx, &request),
+        }
+    }
+
+    fn bye(&mut self, now: Now, tx: ServerTx, id: LegId, request: &Request) {
+        self.respond(now, tx, request, 200);
+        match self.legs.get(&id).map(|leg| &leg.role) {
+            Some(Role::Party { call, side }) => {
+                let (call, side) = (*call, *side);
+                self.end_call(now, call, Some(side));
+            }
+            Some(Role::Guest { .. }) => {
+                self.close_leg(id);
+                self.event(Event::HungUp { leg: id });
+            }
+            None => {}
+        }
+    }
+
+    /// Ends a call at once; the party on `gone` needs no BYE.
+    pub(super) fn end_call(&mut self, now: Now, id: CallId, gone: Option<Side>) {
+        if matches!(self.calls.get(&id), Some(Call { stage: Stage::Ringing { .. }, .. })) {
+            return self.give_up(now, id, 480);
+        }
+        let Some(call) = self.calls.remove(&id) else { return };
+        if let Stage::Talking { renegotiation: Some(pending) } = call.stage {
+            self.respond(now, pending.tx, &pending.request, 487);
+            self.by_client_tx.insert(pending.client, Purpose::Courtesy);
+        }
+        for (side, leg) in [(Side::Caller, call.caller), (Side::Callee, call.callee)] {
+            if gone != Some(side) {
+                self.send_bye(now, leg);
+            }
+            self.close_leg(leg);
+        }
+        self.event(Event::CallEnded { call: id });
+    }
+
+    pub(super) fn send_bye(&mut self, now: Now, id: LegId) {
+        self.send_in_dialog(now, id, Method::Bye, None);
+    }
+
+    fn send_in_dialog(
+        &mut self,
+        now: Now,
+        id: LegId,
+        method: Method,
+        body: Option<(&str, Vec<u8>)>,
+    ) -> Option<ClientTx> {
+        let leg = self.legs.get_mut(&id)?;
+        let mut request = leg.dialog.as_mut()?.next_request(method);
+        if let Some((content_type, body)) = body {
+            request.set_body(content_type, body);
+        }
+        let tx = self.endpoint.request(now.instant, request, leg.flow);
+        self.by_client_tx.insert(tx, Purpose::Courtesy);
+        Some(tx)
+    }
+
+    /// Forgets a leg and frees its media.
+    pub(super) fn close_leg(&mut self, id: LegId) {
+        let Some(leg) = self.legs.remove(&id) else { return };
+        if let Some(dialog) = leg.dialog {
+            self.by_dialog.remove(dialog.id());
+        }
+        self.by_server_tx.retain(|_, one| *one != id);
+        self.media(media::Command::Close { leg: id });
+    }
+
+    fn reinvite(&mut self, now: Now, tx: ServerTx, id: LegId, request: Request) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        if leg.media.awaits_answer || leg.invite.is_some() {
+            return self.respond(now, tx, &request, 491);
+        }
+        if request.body.is_empty() {
+            return self.offer_again(now, tx, id, &request);
+        }
+        let Ok(offer) = sdp::read(&request.body) else { return self.respond(now, tx, &request, 488) };
+        let role = match leg.role {
+            Role::Party { call, side } => Some((call, side)),
+            Role::Guest { .. } => None,
+        };
+        match role {
+            Some((call, side)) => self.renegotiate(now, tx, call, side, request, offer),
+            None => self.accept_offer(now, tx, id, &request, offer),
+        }
+    }
+
+    /// A party changes its media. What the other party must know, the direction, is passed on; address and codec are ours.
+    fn renegotiate(
+        &mut self,
+        now: Now,
+        tx: ServerTx,
+        id: CallId,
+        from: Side,
+        request: Request,
+        offer: sdp::Description,
+    ) {
+        let Some(Call { stage: Stage::Talking { renegotiation }, caller, callee, .. }) = self.calls.get(&id) else {
+            return self.respond(now, tx, &request, 491);
+        };
+        if renegotiation.is_some() {
+            return self.respond(now, tx, &request, 491);
+        }
+        let (here, there) = if from == Side::Caller { (*caller, *callee) } else { (*callee, *caller) };
+        let before = self.legs.get(&here).and_then(|leg| leg.media.remote.clone());
+        let direction = offer.session.direction;
+        if before.as_ref().is_some_and(|before| before.session.direction == direction) {
+            return self.accept_offer(now, tx, here, &request, offer);
+        }
+        let ours = &self.config.codecs;
+        let taken = self.legs.get_mut(&here).and_then(|leg| {
+            let current = leg.media.codec;
+            leg.media.take(offer, ours, current)
+        });
+        if taken.is_none() {
+            return self.respond(now, tx, &request, 488);
+        }
+        let Some(body) = self.offer_to(there) else { return };
+        let Some(client) = self.send_in_dialog(now, there, Method::Invite, Some((sdp::CONTENT_TYPE, body))) else {
+            return;
+        };
+        self.by_client_tx.insert(client, Purpose::Renegotiate { call: id });
+        if let Some(Call { stage: Stage::Talking { renegotiation }, .. }) = self.calls.get_mut(&id) {
+            *renegotiation = Some(Renegotiation { from, tx, request, client, before });
+        }
+        self.join(id);
+    }
+
+    pub(super) fn renegotiation_response(
+        &mut self,
+        now: Now,
+        id: CallId,
+        tx: ClientTx,
+        flow: Flow,
+        response: &Response,
+    ) {
+        if response.is_provisional() {
+            return;
+        }
+        self.by_client_tx.remove(&tx);
+        if !response.is_success() {
+            return self.renegotiation_failed(now, id, response.code);
+        }
+        let Some((pending, here, there)) = self.take_renegotiation(id) else { return };
+        if let (Some(Leg { dialog: Some(dialog), .. }), Ok(cseq)) = (self.legs.get_mut(&there), response.headers.cseq())
+        {
+            dialog.refresh_target(&response.headers);
+            self.endpoint.send_ack(dialog.ack(cseq.number), flow);
+        }
+        self.take_answer(there, &response.body);
+        self.join(id);
+        self.confirm(now, pending.tx, here, &pending.request);
+    }
+
+    /// The other party would not: everything stays as it was.
+    pub(super) fn renegotiation_failed(&mut self, now: Now, id: CallId, code: u16) {
+        let Some((pending, here, _)) = self.take_renegotiation(id) else { return };
+        if let Some(leg) = self.legs.get_mut(&here) {
+            leg.media.remote = pending.before;
+        }
+        self.join(id);
+        self.respond(now, pending.tx, &pending.request, code);
+        if matches!(code, 408 | 481) {
+            self.end_call(now, id, None);
+        }
+    }
+
+    fn take_renegotiation(&mut self, id: CallId) -> Option<(Renegotiation, LegId, LegId)> {
+        let call = self.calls.get_mut(&id)?;
+        let Stage::Talking { renegotiation } = &mut call.stage else { return None };
+        let pending = renegotiation.take()?;
+        let (here, there) = (call.leg(pending.from), call.leg(pending.from.other()));
+        Some((pending, here, there))
+    }
+
+    /// An offer that concerns this leg alone.
+    fn accept_offer(&mut self, now: Now, tx: ServerTx, id: LegId, request: &Request, offer: sdp::Description) {
+        let ours = &self.config.codecs;
+        let taken = self.legs.get_mut(&id).and_then(|leg| {
+            let current = leg.media.codec;
+            leg.media.take(offer, ours, current)
+        });
+        if taken.is_none() {
+            return self.respond(now, tx, request, 488);
+        }
+        self.apply(id);
+        self.confirm(now, tx, id, request);
+    }
+
+    /// A re-INVITE without an offer: ours goes out in the 200, the answer comes in the ACK.
+    fn offer_again(&mut self, now: Now, tx: ServerTx, id: LegId, request: &Request) {
+        let body = self.offer_to(id);
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.media.awaits_answer = body.is_some();
+        }
+        self.confirm_with(now, tx, id, request, body);
+    }
+
+    /// A new offer to a phone in a call: the codec that is agreed, and what its other party leaves of the directions.
+    fn offer_to(&mut self, id: LegId) -> Option<Vec<u8>> {
+        let (direction, events) = self.toward(id);
+        let media = &mut self.legs.get_mut(&id)?.media;
+        Some(media.offer(media.codec.into_iter().collect(), direction, events))
+    }
+
+    pub(super) fn take_late_answer(&mut self, id: LegId, ack: &Request) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if std::mem::take(&mut leg.media.awaits_answer) && self.take_answer(id, &ack.body).is_some() {
+            self.apply(id);
+        }
+    }
+
+    /// Tells the media plane what this leg agreed on; a change of direction may be a hold.
+    fn apply(&mut self, id: LegId) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        match leg.role {
+            Role::Party { call, .. } => self.join(call),
+            Role::Guest { .. } => {
+                if let Some(command) = leg.media.configure(id, None) {
+                    self.media(command);
+                }
+            }
+        }
+    }
+
+    fn confirm(&mut self, now: Now, tx: ServerTx, id: LegId, request: &Request) {
+        let (direction, events) = self.toward(id);
+        let body = self.legs.get_mut(&id).and_then(|leg| leg.media.answer(direction, events));
+        self.confirm_with(now, tx, id, request, body);
+    }
+
+    fn confirm_with(&mut self, now: Now, tx: ServerTx, id: LegId, request: &Request, body: Option<Vec<u8>>) {
+        let Some(Leg { flow, .. }) = self.legs.get(&id) else { return };
+        let mut response = request.reply(200, "");
+        response.headers.push("Contact", format!("<{}>", self.contact(*flow)));
+        response.headers.push("Allow", super::door::ALLOW);
+        if let Some(body) = body {
+            response.set_body(sdp::CONTENT_TYPE, body);
+        }
+        self.by_server_tx.insert(tx, id);
+        self.endpoint.respond(now.instant, tx, response);
+    }
+
+    /// A digit for the desk, or something for the other party: passed on as it is.
+    fn info(&mut self, now: Now, tx: ServerTx, id: LegId, request: &Request) {
+        let content_type = request.headers.get("Content-Type").unwrap_or_default().to_owned();
+        let digit = crate::dtmf::parse_info(&content_type, &request.body);
+        match self.legs.get(&id).map(|leg| &leg.role) {
+            Some(Role::Guest { .. }) => match digit {
+                Some(digit) => {
+                    self.media(media::Command::Info { leg: id, digit });
+                    self.respond(now, tx, request, 200);
+                }
+                None => self.respond(now, tx, request, 415),
+            },
+            Some(Role::Party { call, side }) => {
+                let other = self.calls.get(call).map(|call| call.leg(side.other()));
+                self.respond(now, tx, request, 200);
+                if let Some(other) = other {
+                    self.send_in_dialog(now, other, Method::Info, Some((&content_type, request.body.clone())));
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Either party holding the other puts the call on hold.
+    pub(super) fn on_hold(&self, call: &Call) -> bool {
+        [call.caller, call.callee]
+            .iter()
+            .filter_map(|leg| self.legs.get(leg))
+            .any(|leg| leg.media.direction() != sdp::Direction::SendRecv)
+    }
+
+    /// Makes the media plane obey the matrix as it now is.
+    pub(super) fn hear(&mut self, id: CallId) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let listeners: Vec<_> = call.listeners.values().copied().collect();
+        let matrix = spy::hear_matrix(&call.conversation(self.on_hold(call)), &listeners);
+        self.media(media::Command::Hear(matrix));
+    }
+}

@@ -11,6 +11,10 @@ mod leg;
 mod mixer;
 pub mod plane;
 mod player;
+#[cfg(feature = "shell")]
+pub mod port;
+#[cfg(feature = "shell")]
+pub mod ports;
 pub mod recorder;
 pub mod rtp;
 mod stream;

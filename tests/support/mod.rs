@@ -1,0 +1,70 @@
+//! Rigs for real peers: baresip phones, SIPp scenarios and the engine itself, all on loopback, all bounded in time.
+
+#![allow(dead_code, reason = "each test program uses a part")]
+#![allow(clippy::unwrap_used, reason = "a rig may panic")]
+#![allow(clippy::disallowed_methods, reason = "a rig lives by the clock")]
+
+pub mod audio;
+pub mod baresip;
+pub mod engine;
+pub mod port;
+pub mod sipp;
+
+use std::{
+    process::{Child, Command, ExitStatus, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+const POLL: Duration = Duration::from_millis(20);
+
+/// Asks again until there is an answer; `None` when `limit` has passed.
+pub fn within<T>(limit: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    let end = Instant::now() + limit;
+    loop {
+        match ask() {
+            Some(answer) => return Some(answer),
+            None if Instant::now() > end => return None,
+            None => sleep(POLL),
+        }
+    }
+}
+
+/// Lets a conversation go on: real phones need real time.
+pub fn let_pass(duration: Duration) {
+    sleep(duration);
+}
+
+/// A child that never outlives its owner.
+pub struct Peer(Child);
+
+impl Peer {
+    pub fn spawn(command: &mut Command) -> Self {
+        let program = command.get_program().to_owned();
+        let child = command.stdin(Stdio::null()).spawn();
+        Self(child.unwrap_or_else(|error| panic!("{}: {error} (tests/run installs it)", program.display())))
+    }
+
+    pub fn terminate(&mut self) {
+        let id = self.0.id().to_string();
+        Command::new("kill").args(["-TERM", &id]).status().unwrap();
+    }
+
+    pub fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    pub fn exit(&mut self, limit: Duration) -> Option<ExitStatus> {
+        within(limit, || self.0.try_wait().unwrap())
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        if matches!(self.0.try_wait(), Ok(None)) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Loopback ports that are free now.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
+    process,
+    sync::atomic::{AtomicU16, Ordering},
+};
+
+/// RTP ports for one peer: below the range from which the system hands out ports.
+pub const RTP_PORTS_PER_PEER: u16 = 60;
+const FIRST_RTP_PORT: u16 = 10_000;
+const RTP_RANGES: u16 = 300;
+
+/// Free on UDP and on TCP.
+pub fn sip() -> SocketAddr {
+    loop {
+        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = udp.local_addr().unwrap();
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+}
+
+/// The first and last port of a range that no other rig of this test run holds.
+pub fn rtp() -> (u16, u16) {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = (process::id() % u32::from(RTP_RANGES)) as u16 * 7;
+    let range = (start + NEXT.fetch_add(1, Ordering::Relaxed)) % RTP_RANGES;
+    let first = FIRST_RTP_PORT + range * RTP_PORTS_PER_PEER;
+    (first, first + RTP_PORTS_PER_PEER - 1)
+}

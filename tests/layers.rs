@@ -1,5 +1,7 @@
 //! The arrows between rooms, and what may stand in one room only.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use regex_lite::Regex;
 use std::{
     fs,

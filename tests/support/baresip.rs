@@ -41,6 +41,10 @@ impl Setup {
         Self { registrar: Some((registrar, password.to_owned())), ..self }
     }
 
+    pub fn speaking(self, source: Sound) -> Self {
+        Self { source, ..self }
+    }
+
     pub fn answering_by_hand(self) -> Self {
         Self { answers: false, ..self }
     }

@@ -1,6 +1,7 @@
 //! The engine under test: `sasayaki serve` with a configuration of its own, provisioned by its own command line.
 
 use super::{Peer, port, within};
+use serde_json::Value;
 use std::{
     fs::{self, File},
     io::Write,
@@ -13,6 +14,7 @@ use tempfile::TempDir;
 
 const START_LIMIT: Duration = Duration::from_secs(30);
 const STOP_LIMIT: Duration = Duration::from_secs(15);
+const SESSION_LIMIT: Duration = Duration::from_secs(15);
 const OPTIONS_LIMIT: Duration = Duration::from_millis(200);
 const LOG_LINES_SHOWN: usize = 60;
 
@@ -113,6 +115,31 @@ impl Engine {
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "sasayaki {arguments:?}: {error}");
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Waits until exactly one session is on `target`, in `mode`.
+    pub fn expect_session(&self, mode: &str, target: &str) {
+        let is_it = |session: &Value| session["mode"] == mode && session["target"] == target;
+        let found = within(SESSION_LIMIT, || self.sessions().iter().any(is_it).then_some(()));
+        assert!(found.is_some(), "no {mode} session on {target}: {:?}", self.sessions());
+    }
+
+    pub fn expect_sessions(&self, count: usize) {
+        let found = within(SESSION_LIMIT, || (self.sessions().len() == count).then_some(()));
+        assert!(found.is_some(), "not {count} sessions: {:?}", self.sessions());
+    }
+
+    pub fn sessions(&self) -> Vec<Value> {
+        serde_json::from_str(&self.run_ok(&["sessions", "--json"], "")).unwrap()
+    }
+
+    pub fn calls(&self) -> Vec<Value> {
+        serde_json::from_str(&self.run_ok(&["calls", "--json"], "")).unwrap()
+    }
+
+    /// Every audit row so far, as the command line lists them.
+    pub fn audit(&self) -> Vec<Value> {
+        serde_json::from_str(&self.run_ok(&["audit", "list", "--json"], "")).unwrap()
     }
 
     fn command(&self, arguments: &[&str]) -> Command {

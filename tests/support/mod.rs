@@ -1,7 +1,6 @@
 //! Rigs for real peers: baresip phones, SIPp scenarios and the engine itself, all on loopback, all bounded in time.
 
 #![allow(dead_code, reason = "each test program uses a part")]
-#![allow(clippy::unwrap_used, reason = "a rig may panic")]
 #![allow(clippy::disallowed_methods, reason = "a rig lives by the clock")]
 
 pub mod audio;

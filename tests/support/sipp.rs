@@ -1,10 +1,10 @@
-//! SIPp: scripted calls, each bounded in time.
+//! SIPp: scripted calls from `tests/sipp/`, each bounded in time.
 
-use super::{Peer, port};
+use super::{Peer, engine::PHONE_PASSWORD, port};
 use std::{
     fs::{self, File},
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
     time::Duration,
 };
@@ -12,65 +12,97 @@ use tempfile::TempDir;
 
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A running scenario of `tests/sipp/`.
+/// One run of one scenario, before it starts. In the scenario `{{name}}` stands for a value given here.
 pub struct Scenario {
-    peer: Peer,
-    folder: TempDir,
-    name: String,
+    name: &'static str,
+    user: String,
+    address: SocketAddr,
+    tcp: bool,
     limit: Duration,
-    pub address: SocketAddr,
+    values: Vec<(&'static str, String)>,
 }
 
 impl Scenario {
-    /// Runs `tests/sipp/NAME.xml` once against `engine`, with `-key` values, for at most `limit`.
-    pub fn start(name: &str, engine: SocketAddr, keys: &[(&str, &str)], limit: Duration) -> Self {
-        Self::start_as("sipp", name, engine, keys, limit)
-    }
-
-    /// The same, signed in as `user`: it answers challenges with the rig's phone password.
-    pub fn start_as(user: &str, name: &str, engine: SocketAddr, keys: &[(&str, &str)], limit: Duration) -> Self {
-        let folder = TempDir::with_prefix("sipp-").unwrap();
+    pub fn new(name: &'static str, user: &str) -> Self {
         let address = port::sip();
-        let (first_media_port, _) = port::rtp();
-        let output = File::create(folder.path().join("output")).unwrap();
-        let mut command = Command::new("sipp");
-        command.current_dir(folder.path()).arg(engine.to_string()).arg("-sf").arg(scenario_file(name));
-        command.args(["-i", "127.0.0.1", "-p", &address.port().to_string(), "-m", "1", "-l", "1", "-nostdin"]);
-        command.args([
-            "-s",
-            user,
-            "-au",
-            user,
-            "-ap",
-            super::engine::PHONE_PASSWORD,
-            "-mp",
-            &first_media_port.to_string(),
-        ]);
-        command.args([
-            "-timeout",
-            &limit.as_secs().to_string(),
-            "-timeout_error",
-            "-trace_err",
-            "-error_file",
-            "errors",
-        ]);
-        command.args(["-trace_msg", "-message_file", "messages"]);
-        for (key, value) in keys {
-            command.args(["-key", key, value]);
-        }
-        command.stdout(output.try_clone().unwrap()).stderr(output);
-        Self { peer: Peer::spawn(&mut command), folder, name: name.to_owned(), limit, address }
+        let values = vec![("id", format!("rig{}", address.port()))];
+        let limit = Duration::from_secs(20);
+        Self { name, user: user.to_owned(), address, tcp: false, limit, values }
     }
 
-    /// Waits for its end, which must be a success.
+    /// Where the phone lives; else a free port.
+    pub fn at(self, address: SocketAddr) -> Self {
+        Self { address, ..self }
+    }
+
+    pub fn over_tcp(self) -> Self {
+        Self { tcp: true, ..self }
+    }
+
+    pub fn within(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
+    pub fn with(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.values.push((name, value.to_string()));
+        self
+    }
+
+    /// Presses `keys` by INFO where the scenario says `{{infos}}`.
+    pub fn pressing(self, keys: &str) -> Self {
+        let one = fs::read_to_string(scenario_file("info-digit")).unwrap();
+        let all: String = keys.chars().map(|key| one.replace("{{key}}", &key.to_string())).collect();
+        self.with("infos", all)
+    }
+
+    pub fn start(self, engine: SocketAddr) -> Running {
+        let folder = TempDir::with_prefix("sipp-").unwrap();
+        fs::write(folder.path().join("scenario.xml"), self.text()).unwrap();
+        let output = File::create(folder.path().join("output")).unwrap();
+        let mut command = self.command(engine);
+        command.current_dir(folder.path()).stdout(output.try_clone().unwrap()).stderr(output);
+        Running { peer: Peer::spawn(&mut command), folder, name: self.name, limit: self.limit }
+    }
+
+    fn text(&self) -> String {
+        let text = fs::read_to_string(scenario_file(self.name)).unwrap();
+        self.values.iter().rev().fold(text, |text, (name, value)| text.replace(&format!("{{{{{name}}}}}"), value))
+    }
+
+    fn command(&self, engine: SocketAddr) -> Command {
+        let (address, media) = (self.address.port().to_string(), port::rtp().0.to_string());
+        let limit = self.limit.as_secs().to_string();
+        let mut command = Command::new("sipp");
+        command.arg(engine.to_string()).args(["-sf", "scenario.xml", "-m", "1", "-nostdin"]);
+        command.args(["-i", "127.0.0.1", "-p", &address, "-mp", &media, "-t", if self.tcp { "t1" } else { "u1" }]);
+        command.args(["-s", &self.user, "-au", &self.user, "-ap", PHONE_PASSWORD]);
+        command.args(["-timeout", &limit, "-timeout_error", "-trace_err", "-error_file", "errors"]);
+        command.args(["-trace_msg", "-message_file", "messages"]);
+        if let Some((_, target)) = self.values.iter().find(|(name, _)| *name == "target") {
+            command.args(["-auth_uri", &format!("{target}@{engine}")]);
+        }
+        command
+    }
+}
+
+/// A scenario that goes on; it dies with this value.
+pub struct Running {
+    peer: Peer,
+    folder: TempDir,
+    name: &'static str,
+    limit: Duration,
+}
+
+impl Running {
+    /// Waits for its end, which must be a success, and hands over every message sent and received.
     pub fn expect_success(mut self) -> String {
         let status = self.peer.exit(self.limit + GRACE);
         let success = status.is_some_and(|status| status.success());
-        assert!(success, "{}: {status:?}\n{}\n{}", self.name, self.file("errors"), self.messages());
-        self.messages()
+        let (errors, messages, output) = (self.file("errors"), self.messages(), self.file("output"));
+        assert!(success, "{}: {status:?}\n{errors}\n{messages}\n{output}", self.name);
+        messages
     }
 
-    /// Every message sent and received so far.
     pub fn messages(&self) -> String {
         self.file("messages")
     }
@@ -80,6 +112,6 @@ impl Scenario {
     }
 }
 
-fn scenario_file(name: &str) -> PathBuf {
+fn scenario_file(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sipp").join(name).with_extension("xml")
 }

@@ -1,15 +1,29 @@
 //! RFC 3261 §18.3 (Content-Length frames a stream), §7.5 (line breaks before a message), RFC 5626 §3.5.1 (ping).
 
 use super::normalise::{MAX_MESSAGE_BYTES, declared_length, head_length};
+use std::fmt;
 
 /// Cuts a TCP stream into messages. It holds at most one unfinished message of [`MAX_MESSAGE_BYTES`].
-#[derive(Default)]
 pub struct StreamFramer {
     buffer: Vec<u8>,
-    broken: bool,
+    stage: Stage,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+/// What the front of the buffer waits for. Nothing is read twice, however small the pieces are that come.
+#[derive(Clone, Copy)]
+enum Stage {
+    /// The end of a head; whole lines up to `scanned` are not it.
+    Head {
+        scanned: usize,
+    },
+    /// That many bytes in all, head and body.
+    Whole {
+        length: usize,
+    },
+    Broken,
+}
+
+#[derive(PartialEq, Eq)]
 pub enum Frame {
     /// For [`super::parse_datagram`].
     Message(Vec<u8>),
@@ -22,11 +36,18 @@ pub enum Frame {
 #[error("stream without a usable Content-Length, or a message longer than {MAX_MESSAGE_BYTES} bytes")]
 pub struct BrokenStream;
 
+impl Default for StreamFramer {
+    fn default() -> Self {
+        Self { buffer: Vec::new(), stage: Stage::Head { scanned: 0 } }
+    }
+}
+
 impl StreamFramer {
     /// Takes what was read. Drain [`Self::next_frame`] before the next read, or the bound does not hold.
     pub fn push(&mut self, bytes: &[u8]) {
-        if !self.broken {
-            self.buffer.extend_from_slice(bytes);
+        match self.stage {
+            Stage::Head { .. } | Stage::Whole { .. } => self.buffer.extend_from_slice(bytes),
+            Stage::Broken => {}
         }
     }
 
@@ -34,27 +55,36 @@ impl StreamFramer {
     ///
     /// A head whose Content-Length cannot be used comes out by itself, so that it is answered; then the stream is broken.
     pub fn next_frame(&mut self) -> Option<Result<Frame, BrokenStream>> {
-        if self.broken {
-            return Some(Err(BrokenStream));
+        match self.stage {
+            Stage::Head { scanned } => self.find_head(scanned),
+            Stage::Whole { length } => self.take(length),
+            Stage::Broken => Some(Err(BrokenStream)),
         }
-        if self.skip_line_breaks() {
+    }
+
+    fn find_head(&mut self, scanned: usize) -> Option<Result<Frame, BrokenStream>> {
+        if scanned == 0 && self.skip_line_breaks() {
             return Some(Ok(Frame::Ping));
         }
-        if self.buffer.starts_with(b"\r") || self.buffer.starts_with(b"\n") {
+        if self.buffer.first().is_none_or(|byte| b"\r\n".contains(byte)) {
             return None;
         }
-        let Some(head) = head_length(&self.buffer) else {
-            return (self.buffer.len() > MAX_MESSAGE_BYTES).then(|| Err(self.give_up()));
+        let head = match head_length(&self.buffer, scanned) {
+            Ok(head) if head <= MAX_MESSAGE_BYTES => head,
+            Err(scanned) if self.buffer.len() <= MAX_MESSAGE_BYTES => {
+                self.stage = Stage::Head { scanned };
+                return None;
+            }
+            Ok(_) | Err(_) => return Some(Err(self.give_up())),
         };
-        if head > MAX_MESSAGE_BYTES {
-            return Some(Err(self.give_up()));
-        }
         // RFC 3261 §20.14 wants a Content-Length on streams; without one there is no body.
-        let body = declared_length(&self.buffer[..head]).map(Option::unwrap_or_default);
-        match body {
-            Ok(body) if body <= MAX_MESSAGE_BYTES - head => self.take(head + body).map(Ok),
+        match declared_length(&self.buffer[..head]).map(Option::unwrap_or_default) {
+            Ok(body) if body <= MAX_MESSAGE_BYTES - head => {
+                self.stage = Stage::Whole { length: head + body };
+                self.take(head + body)
+            }
             Ok(_) | Err(()) => {
-                let frame = self.take(head).map(Ok);
+                let frame = self.take(head);
                 self.give_up();
                 frame
             }
@@ -74,14 +104,28 @@ impl StreamFramer {
         false
     }
 
-    fn take(&mut self, length: usize) -> Option<Frame> {
-        (self.buffer.len() >= length).then(|| Frame::Message(self.buffer.drain(..length).collect()))
+    fn take(&mut self, length: usize) -> Option<Result<Frame, BrokenStream>> {
+        if self.buffer.len() < length {
+            return None;
+        }
+        self.stage = Stage::Head { scanned: 0 };
+        Some(Ok(Frame::Message(self.buffer.drain(..length).collect())))
     }
 
     fn give_up(&mut self) -> BrokenStream {
-        self.broken = true;
+        self.stage = Stage::Broken;
         self.buffer = Vec::new();
         BrokenStream
+    }
+}
+
+/// Without the bytes: a Request-URI may hold a password.
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Frame::Message(bytes) => write!(f, "message of {} bytes", bytes.len()),
+            Frame::Ping => f.write_str("ping"),
+        }
     }
 }
 
@@ -151,7 +195,25 @@ mod tests {
         assert_eq!(framer.next_frame(), Some(Err(BrokenStream)));
     }
 
+    #[test]
+    fn debug_shows_no_bytes() {
+        assert_eq!(format!("{:?}", Frame::Message(BYE.to_vec())), format!("message of {} bytes", BYE.len()));
+    }
+
     proptest! {
+        #[test]
+        fn however_it_is_cut_the_same_messages_come_out(size in 1usize..50) {
+            let stream = [BYE, b"\r\n\r\n", BYE, b"\r\n", BYE].concat();
+            let mut framer = StreamFramer::default();
+            let mut frames = Vec::new();
+            for piece in stream.chunks(size) {
+                framer.push(piece);
+                frames.extend(drain(&mut framer));
+            }
+            let messages = frames.into_iter().filter(|frame| *frame != Ok(Frame::Ping)).collect::<Vec<_>>();
+            prop_assert!(messages == vec![Ok(Frame::Message(BYE.to_vec())), Ok(Frame::Message(BYE.to_vec())), Ok(Frame::Message(BYE.to_vec()))]);
+        }
+
         #[test]
         fn any_bytes_in_any_pieces_never_panic(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..20)) {
             let mut framer = StreamFramer::default();

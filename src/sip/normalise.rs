@@ -56,9 +56,9 @@ pub fn parse_datagram(bytes: &[u8]) -> Parsed {
     if bytes.len() > MAX_MESSAGE_BYTES {
         return Parsed::Ignore;
     }
-    let (head, body) = match head_length(bytes) {
-        Some(length) => (read_head(&bytes[..length]), &bytes[length..]),
-        None => (read_head(bytes).with_flaw(malformed("No End Of Headers")), &[][..]),
+    let (head, body) = match head_length(bytes, 0) {
+        Ok(length) => (read_head(&bytes[..length]), &bytes[length..]),
+        Err(_) => (read_head(bytes).with_flaw(malformed("No End Of Headers")), &[][..]),
     };
     if head.start_line.get(..4).is_some_and(|name| name.eq_ignore_ascii_case("SIP/")) {
         return match read_response(&head, body) {
@@ -69,17 +69,17 @@ pub fn parse_datagram(bytes: &[u8]) -> Parsed {
     read_request(&head, body)
 }
 
-/// The length of start line and headers with the empty line that ends them.
-pub(super) fn head_length(bytes: &[u8]) -> Option<usize> {
-    let mut line_start = 0;
-    while let Some(length) = bytes[line_start..].iter().position(|byte| *byte == b'\n') {
+/// The length of start line and headers with the empty line that ends them, looked for from the start of a line. When
+/// it is not there yet, `Err` says where the last, unfinished line starts.
+pub(super) fn head_length(bytes: &[u8], mut line_start: usize) -> Result<usize, usize> {
+    while let Some(length) = bytes.get(line_start..).and_then(|rest| rest.iter().position(|byte| *byte == b'\n')) {
         let line = &bytes[line_start..line_start + length];
         line_start += length + 1;
         if line.is_empty() || line == b"\r" {
-            return Some(line_start);
+            return Ok(line_start);
         }
     }
-    None
+    Err(line_start)
 }
 
 /// The Content-Length that a head declares: `Ok(None)` when it declares none.

@@ -76,6 +76,13 @@ fn what_cannot_be_used_says_why() {
 }
 
 #[test]
+fn bare_line_feeds_and_a_blank_line_at_the_end_are_borne() {
+    assert!(session(&PHONE.replace("\r\n", "\n")).is_ok());
+    assert!(session(&format!("{PHONE}\r\n")).is_ok());
+    assert!(session(PHONE.trim_end()).is_ok());
+}
+
+#[test]
 fn an_offer_of_ours_is_read_back() {
     let session = read(&offer(&Origin::new(7), &local())).unwrap().session;
     assert_eq!(session.remote, local().address);

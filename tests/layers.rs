@@ -18,7 +18,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("ivr", &["model"]),
     ("access", &["model"]),
     ("spy", &["model"]),
-    ("switch", &["model", "sip", "media"]),
+    // The embedded driver routes by the dial plan, asks spy for the matrix and reads INFO digits.
+    ("switch", &["model", "sip", "media", "dtmf", "dialplan", "spy"]),
     ("phone", &["model", "sip", "media", "dtmf"]),
     (
         "engine",

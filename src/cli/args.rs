@@ -1,6 +1,9 @@
 //! The words of the command line, exactly as the manual has them.
 
-use super::live;
+use super::{
+    account::AccountCommand, audit::AuditCommand, dial_id::DialIdCommand, extension::ExtensionCommand, live,
+    permission::PermissionCommand, setting::SettingCommand,
+};
 use std::path::PathBuf;
 
 /// Sasayaki: a SIP feature-code server. Dial 0070 to listen to a colleague's call, 0071 to whisper into it.
@@ -33,10 +36,28 @@ pub enum Command {
     },
     /// Validate configuration, dial plan, prompts and store
     Check,
+    /// Phone terminals
+    #[command(subcommand)]
+    Extension(ExtensionCommand),
+    /// People
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Dial-operation IDs and passwords, keyed in after 0070 and 0071
+    #[command(subcommand)]
+    DialId(DialIdCommand),
+    /// Who may listen to which phone terminal
+    #[command(subcommand)]
+    Permission(PermissionCommand),
+    /// Settings that change at run time
+    #[command(subcommand)]
+    Setting(SettingCommand),
     /// Calls that are going on
     Calls(live::Live),
     /// Listening sessions that are going on
     Sessions(live::Sessions),
+    /// The trail of every attempt, start, change and end
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Print `@MS DIGIT` for every digit heard in each 8 kHz or 16 kHz mono WAV
     Dtmf {
         #[arg(required = true, value_name = "WAV")]

@@ -1,12 +1,13 @@
 //! `check`: everything that a start would need, looked at without starting.
 
 mod prompts;
+mod store;
 
 use super::{
-    config::{Config, ConfigError, Finding, Loaded},
+    config::{Config, ConfigError, Finding, ListenAddr, Loaded},
     dialplan_files, output,
 };
-use std::process::ExitCode;
+use std::{net::SocketAddr, process::ExitCode};
 
 /// Prints each finding; status 1 when one of them would keep the engine from working.
 pub async fn run(loaded: Result<Loaded, ConfigError>) -> anyhow::Result<ExitCode> {
@@ -28,7 +29,24 @@ async fn find(loaded: &Loaded) -> Vec<Finding> {
     let mut findings = loaded.notes.clone();
     findings.extend(dialplan_files::read(config.dialplan_dir.as_deref()).err().into_iter().flatten());
     findings.extend(prompts::check(&config.prompts));
+    findings.extend(ports(config));
+    findings.extend(store::check(config).await);
     findings
+}
+
+/// Two sockets cannot have one port.
+fn ports(config: &Config) -> Vec<Finding> {
+    let (rtp, media) = (config.rtp.ports, config.rtp.listen);
+    let clashes = |address: &SocketAddr| {
+        let same_host = address.ip() == media || address.ip().is_unspecified() || media.is_unspecified();
+        same_host && (rtp.first()..=rtp.last()).contains(&address.port())
+    };
+    let udp = config.sip.listen.iter().filter_map(|listen| match listen {
+        ListenAddr::Udp(address) => Some(address),
+        ListenAddr::Tcp(_) => None,
+    });
+    let told = |address| format!("sip.listen: udp:{address} lies within rtp.ports; choose a port outside");
+    udp.filter(|address| clashes(address)).map(|address| Finding::error("configuration", None, told(address))).collect()
 }
 
 fn summarise(loaded: &Loaded, findings: &[Finding]) -> anyhow::Result<()> {

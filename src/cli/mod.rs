@@ -1,19 +1,29 @@
 //! The command line: words, files and standard input come in; typed values go to the other rooms; tables, JSON and an
 //! exit status come out. `serve` is the composition root. Absent: SQL, signalling and every decision about rights.
 
+mod account;
 mod args;
+mod audit;
 mod check;
 pub mod config;
 mod control;
+mod dial_id;
 pub mod dialplan_files;
 mod dtmf;
+mod extension;
 mod live;
 pub mod logging;
+pub mod office;
 mod output;
+mod permission;
+mod secret_input;
 mod serve;
+mod setting;
+mod text;
 
 use args::{Cli, Command};
 use clap::Parser;
+use office::Office;
 use std::{
     env, io,
     path::{Path, PathBuf},
@@ -55,6 +65,12 @@ async fn carry_out(command: Command, named: Option<&Path>) -> anyhow::Result<Exi
     match command {
         Command::Serve { drain } => serve::serve(loaded, drain).await?,
         Command::Demo { once, out } => return serve::demo(loaded, once, out).await,
+        Command::Extension(command) => command.run(&Office::open(loaded.config).await?).await?,
+        Command::Account(command) => command.run(&Office::open(loaded.config).await?).await?,
+        Command::DialId(command) => command.run(&Office::open(loaded.config).await?).await?,
+        Command::Permission(command) => command.run(&Office::open(loaded.config).await?).await?,
+        Command::Setting(command) => command.run(&Office::open(loaded.config).await?).await?,
+        Command::Audit(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Calls(live) => live::calls(live, &loaded.config).await?,
         Command::Sessions(sessions) => live::sessions(sessions, &loaded.config).await?,
         Command::Check | Command::Dtmf { .. } => {}

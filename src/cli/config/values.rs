@@ -1,4 +1,5 @@
 use crate::model::{Codec, Secret};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
 use std::{
     net::SocketAddr,
@@ -110,6 +111,9 @@ impl TryFrom<[u16; 2]> for PortRange {
     }
 }
 
+/// What would end or change a path within a URL.
+const IN_URL_PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'?').add(b'#');
+
 /// Where the store is. A PostgreSQL URL holds a password, so it has no `Debug`.
 #[derive(Clone, Deserialize)]
 #[serde(try_from = "String")]
@@ -130,7 +134,10 @@ impl StoreUrl {
     /// As a database URL; it may hold a password.
     pub fn to_url(&self) -> Secret {
         match self {
-            StoreUrl::Sqlite(file) => Secret::new(format!("sqlite:{}", file.display())),
+            StoreUrl::Sqlite(file) => {
+                let path = utf8_percent_encode(&file.to_string_lossy(), IN_URL_PATH).to_string();
+                Secret::new(format!("sqlite:{path}"))
+            }
             StoreUrl::Postgres(url) => url.clone(),
         }
     }

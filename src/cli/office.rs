@@ -1,0 +1,50 @@
+//! The store as an administrator at the command line opens it.
+
+use super::{
+    config::{Config, StoreUrl},
+    control, output,
+};
+use crate::store::{Actor, Options, Store, StoreError};
+use anyhow::Context;
+
+/// Where an administrator's act is carried out: the store, and the engine that has to hear of it.
+pub struct Office {
+    pub config: Config,
+    pub store: Store,
+    pub actor: Actor,
+}
+
+impl Office {
+    pub async fn open(config: Config) -> anyhow::Result<Self> {
+        let store = open_store(&config).await?;
+        Ok(Self { config, store, actor: Actor::cli() })
+    }
+
+    /// Ends an act that changed the store: a running engine looks again, and the person reads what was done.
+    pub fn done(&self, what: &str) -> anyhow::Result<()> {
+        control::refresh(&self.config);
+        output::say(&output::printable(what))
+    }
+}
+
+/// Opens the configured store; the folder of a SQLite file is made where it is missing.
+pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
+    if let StoreUrl::Sqlite(file) = &config.store_url
+        && let Some(folder) = file.parent()
+    {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    }
+    let url = config.store_url.to_url();
+    let options = Options::new(url.expose(), &config.data_dir, config.pepper_file.clone(), config.sip.domain.as_str());
+    Store::open(options).await.with_context(|| format!("cannot open the store ({})", config.store_url.label()))
+}
+
+/// Names the listing that shows what there is, where something was not found.
+pub fn explained(error: StoreError) -> anyhow::Error {
+    let StoreError::NoSuch { what, .. } = &error else { return error.into() };
+    match *what {
+        "account" | "extension" => anyhow::anyhow!("{error}; `sasayaki {what} list` shows what there is"),
+        "rule" => anyhow::anyhow!("{error}; `sasayaki permission list` shows what there is"),
+        _ => error.into(),
+    }
+}

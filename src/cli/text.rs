@@ -1,0 +1,74 @@
+//! Texts that people choose: bounded, and harmless to print.
+
+use std::{fmt, str::FromStr};
+
+const MAX_NAME_CHARS: usize = 64;
+const MAX_LOGIN_CHARS: usize = 64;
+
+/// A name for people to read; may be empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name(String);
+
+/// What an account is called: no spaces, no control characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login(String);
+
+/// Keypad digits that name a person: 1 to 32.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DialId(String);
+
+#[derive(Debug, thiserror::Error)]
+#[error("expected {0}")]
+pub struct Unusable(&'static str);
+
+impl Name {
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+impl Login {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl DialId {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Name {
+    type Err = Unusable;
+
+    fn from_str(text: &str) -> Result<Self, Unusable> {
+        let usable = text.chars().count() <= MAX_NAME_CHARS && !text.contains(char::is_control);
+        usable.then(|| Self(text.to_owned())).ok_or(Unusable("at most 64 characters, none of them a control character"))
+    }
+}
+
+impl FromStr for Login {
+    type Err = Unusable;
+
+    fn from_str(text: &str) -> Result<Self, Unusable> {
+        let plain = !text.contains(|c: char| c.is_control() || c.is_whitespace());
+        let usable = plain && (1..=MAX_LOGIN_CHARS).contains(&text.chars().count());
+        usable.then(|| Self(text.to_owned())).ok_or(Unusable("1 to 64 characters without spaces"))
+    }
+}
+
+impl FromStr for DialId {
+    type Err = Unusable;
+
+    fn from_str(text: &str) -> Result<Self, Unusable> {
+        let usable = (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+        usable.then(|| Self(text.to_owned())).ok_or(Unusable("1 to 32 digits"))
+    }
+}
+
+impl fmt::Display for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}

@@ -1,0 +1,439 @@
+//! The command line, driven as people and scripts drive it: the built program in a folder of its own.
+
+#![expect(clippy::unwrap_used, reason = "what a test cannot unwrap is its failure")]
+
+use serde_json::Value;
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    os::unix::net::UnixListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    thread::JoinHandle,
+};
+use tempfile::TempDir;
+
+/// A folder in which commands run one after the other.
+struct Desk(TempDir);
+
+/// What one command left behind.
+struct Done {
+    status: i32,
+    out: String,
+    err: String,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// With extension 200, account hanako who is a supervisor at 200, and nothing else.
+    fn furnished() -> Self {
+        let desk = Self::new();
+        desk.fed("line-secret\n", "extension add 200 --name 受付 --password-stdin").ok();
+        desk.fed("web-secret\n", "account add hanako --role supervisor --extension 200 --password-stdin").ok();
+        desk
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let file = self.path(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    }
+
+    fn command(&self, words: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sasayaki"));
+        command.args(split(words)).current_dir(self.0.path()).env_remove("SASAYAKI_CONFIG");
+        command
+    }
+
+    fn run(&self, words: &str) -> Done {
+        self.fed("", words)
+    }
+
+    /// Runs with `input` on standard input.
+    fn fed(&self, input: &str, words: &str) -> Done {
+        Done::of(start(self.command(words), input).wait_with_output().unwrap())
+    }
+
+    fn json(&self, words: &str) -> Value {
+        serde_json::from_str(&self.run(words).ok()).unwrap()
+    }
+}
+
+impl Done {
+    fn of(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Self { status: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// The output of a command that must have succeeded.
+    fn ok(self) -> String {
+        assert_eq!(self.status, 0, "{}{}", self.out, self.err);
+        self.out
+    }
+
+    /// The one line of a command that must have failed.
+    fn failed(self) -> String {
+        assert_eq!((self.status, self.err.lines().count()), (1, 1), "{}{}", self.out, self.err);
+        self.err
+    }
+
+    fn wrong_usage(self) {
+        assert_eq!(self.status, 2, "{}{}", self.out, self.err);
+    }
+}
+
+fn start(mut command: Command, input: &str) -> Child {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // A command that wants no input may be gone already.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child
+}
+
+/// Words as a shell splits them, with single quotes.
+fn split(words: &str) -> Vec<String> {
+    let mut quoted = false;
+    let mut split = vec![String::new()];
+    for c in words.chars() {
+        match (c, quoted) {
+            ('\'', _) => quoted = !quoted,
+            (' ', false) => split.push(String::new()),
+            (c, _) => split.last_mut().unwrap().push(c),
+        }
+    }
+    split
+}
+
+/// Stands in for a running engine: answers one request with `answer` and gives the request back.
+fn engine(socket: &Path, answer: &'static str) -> JoinHandle<String> {
+    fs::create_dir_all(socket.parent().unwrap()).unwrap();
+    let listener = UnixListener::bind(socket).unwrap();
+    std::thread::Builder::new()
+        .spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            let mut request = String::new();
+            BufReader::new(&stream).read_line(&mut request).unwrap();
+            writeln!(&stream, "{answer}").unwrap();
+            request.trim_end().to_owned()
+        })
+        .unwrap()
+}
+
+#[test]
+fn an_extension_lives_from_add_to_remove() {
+    let desk = Desk::new();
+    assert_eq!(desk.fed("s\n", "extension add 200 --name 受付 --password-stdin").ok(), "added extension 200\n");
+    desk.run("extension set 200 --protected").ok();
+    let row = &desk.json("extension list --json")[0];
+    assert_eq!((&row["number"], &row["name"], &row["protected"]), (&"200".into(), &"受付".into(), &true.into()));
+    let table = desk.run("extension list").ok();
+    assert!(table.starts_with("EXTENSION  NAME  PROTECTED\n200        受付  yes"), "{table}");
+    desk.fed("other\n", "extension set 200 --not-protected --name Desk --password-stdin").ok();
+    assert_eq!(desk.json("extension list --json")[0]["protected"], false);
+    desk.run("extension set 200 --digest SHA-256,MD5").ok();
+    desk.run("extension set 200 --digest default").ok();
+    desk.run("extension set 200 --digest ROT13").wrong_usage();
+    assert!(desk.run("extension remove 200").ok().starts_with("removed extension 200"));
+    assert_eq!(desk.json("extension list --json"), Value::Array(vec![]));
+    assert!(desk.run("extension remove 200").failed().contains("`sasayaki extension list`"));
+}
+
+#[test]
+fn an_account_lives_from_add_to_remove() {
+    let desk = Desk::furnished();
+    let row = desk.json("account list --json")[0].clone();
+    assert_eq!(
+        (&row["login"], &row["role"], &row["extension"]),
+        (&"hanako".into(), &"supervisor".into(), &"200".into())
+    );
+    desk.run("account set hanako --role administrator --no-extension --name 山田花子").ok();
+    let row = desk.json("account list --json")[0].clone();
+    assert_eq!((&row["role"], &row["extension"]), (&"administrator".into(), &Value::Null));
+    assert!(desk.run("account list").ok().contains("山田花子"));
+    assert!(desk.run("account remove hanako").ok().starts_with("removed account hanako"));
+    assert!(desk.run("account remove hanako").failed().contains("`sasayaki account list`"));
+}
+
+#[test]
+fn a_dial_id_is_set_unlocked_and_cleared() {
+    let desk = Desk::furnished();
+    desk.fed("123456\n", "dial-id set hanako 1001 --password-stdin").ok();
+    assert_eq!(desk.json("account list --json")[0]["dial_id"], "1001");
+    desk.run("dial-id unlock hanako").ok();
+    desk.run("dial-id clear hanako").ok();
+    assert_eq!(desk.json("account list --json")[0]["dial_id"], Value::Null);
+    assert!(desk.fed("123456\n", "dial-id set taro 1001 --password-stdin").failed().contains("account list"));
+    assert!(desk.run("dial-id one-time hanako").failed().contains("not in this version"));
+}
+
+#[test]
+fn dial_passwords_are_four_to_thirty_two_digits_and_ids_are_digits() {
+    let desk = Desk::furnished();
+    for weak in ["123", "12345x", "１２３４", "123456789012345678901234567890123"] {
+        let why = desk.fed(&format!("{weak}\n"), "dial-id set hanako 1001 --password-stdin").failed();
+        assert!(why.contains("4 to 32 digits") && !why.contains(weak), "{why}");
+    }
+    desk.fed("1234\n", "dial-id set hanako 12x --password-stdin").wrong_usage();
+    desk.fed("1234\n", "dial-id set hanako 123456789012345678901234567890123 --password-stdin").wrong_usage();
+    assert_eq!(desk.json("account list --json")[0]["dial_id"], Value::Null);
+}
+
+#[test]
+fn a_right_is_granted_denied_and_revoked() {
+    let desk = Desk::furnished();
+    let granted = desk.run("permission grant hanako terminal:200 edit --mode monitor --hours 'Mon-Fri 09:00-18:00'");
+    assert!(granted.err.contains("whoever uses extension 200"), "{}", granted.err);
+    granted.ok();
+    let row = desk.json("permission list hanako --json")[0].clone();
+    assert_eq!(
+        (&row["login"], &row["resource"], &row["level"]),
+        (&"hanako".into(), &"terminal:200".into(), &"edit".into())
+    );
+    assert_eq!((&row["modes"], &row["hours"]), (&serde_json::json!(["monitor"]), &"Mon-Fri 09:00-18:00".into()));
+    desk.run("permission grant hanako terminal:200 manage").ok();
+    assert_eq!(desk.json("permission list --json")[0]["modes"], serde_json::json!(["monitor", "whisper"]));
+    desk.run("permission deny hanako terminal:200").ok();
+    let effects: Vec<Value> =
+        desk.json("permission list --json").as_array().unwrap().iter().map(|row| row["effect"].clone()).collect();
+    assert_eq!(effects, ["allow", "deny"]);
+    desk.run("permission revoke hanako terminal:200").ok();
+    assert_eq!(desk.json("permission list --json"), Value::Array(vec![]));
+    assert!(desk.run("permission revoke hanako terminal:200").failed().contains("permission list"));
+}
+
+#[test]
+fn a_right_needs_somebody_and_something_that_is_there() {
+    let desk = Desk::furnished();
+    assert!(desk.run("permission grant hanako terminal:999 edit").failed().contains("`sasayaki extension list`"));
+    assert!(desk.run("permission grant taro terminal:200 edit").failed().contains("`sasayaki account list`"));
+    assert!(desk.run("permission list taro").failed().contains("`sasayaki account list`"));
+    assert!(desk.run("permission grant hanako call-center:x edit").failed().contains("not in this version"));
+    desk.run("permission grant hanako terminal:200 own").wrong_usage();
+    desk.run("permission grant hanako terminal:200 edit --mode shout").wrong_usage();
+    desk.run("permission grant hanako terminal:200 edit --hours always").wrong_usage();
+    assert_eq!(desk.json("permission list --json"), Value::Array(vec![]));
+}
+
+#[test]
+fn settings_are_listed_read_and_changed() {
+    let desk = Desk::new();
+    assert_eq!(desk.run("setting get whisper-tone").ok(), "on\n");
+    desk.run("setting set whisper-tone off").ok();
+    assert_eq!(desk.run("setting get whisper-tone").ok(), "off\n");
+    let listed = desk.json("setting list --json");
+    let of = |key: &str| listed.as_array().unwrap().iter().find(|row| row["key"] == key).unwrap()["value"].clone();
+    assert_eq!((of("monitor-tone"), of("whisper-tone")), ("off".into(), "off".into()));
+    assert!(desk.run("setting set whisper-tone loud").failed().contains("on or off"));
+    desk.run("setting get colour").wrong_usage();
+}
+
+#[test]
+fn the_trail_tells_of_every_change_and_of_no_secret() {
+    let desk = Desk::furnished();
+    desk.fed("918273\n", "dial-id set hanako 1001 --password-stdin").ok();
+    desk.run("permission grant hanako terminal:200 edit").ok();
+    let trail = desk.json("audit list --json");
+    let trail = trail.as_array().unwrap();
+    assert_eq!(trail.len(), 4);
+    assert_eq!(
+        (&trail[0]["seq"], &trail[0]["kind"], &trail[0]["source"]),
+        (&1.into(), &"change".into(), &"cli".into())
+    );
+    let everything = format!("{trail:?}{}", desk.run("audit list").ok());
+    assert!(!["918273", "line-secret", "web-secret"].iter().any(|secret| everything.contains(secret)));
+    assert_eq!(desk.json("audit list --since 1h --json").as_array().unwrap().len(), 4);
+    assert_eq!(desk.json("audit list --since 2099-01-01 --json"), Value::Array(vec![]));
+    desk.run("audit list --since yesterday").wrong_usage();
+}
+
+#[test]
+fn secrets_come_on_standard_input_only_and_are_never_echoed() {
+    let desk = Desk::new();
+    let refused = desk.fed("hunter2hunter2\n", "extension add 200").failed();
+    assert!(refused.contains("--password-stdin"), "{refused}");
+    desk.run("extension add 200 --password hunter2hunter2").wrong_usage();
+    assert!(desk.fed("\n", "extension add 200 --password-stdin").failed().contains("empty"));
+    let added = desk.fed("hunter2hunter2\r\nsecond line\n", "extension add 200 --password-stdin");
+    assert!(!added.out.contains("hunter2") && !added.err.contains("hunter2"));
+    added.ok();
+    for file in fs::read_dir(desk.path("data")).unwrap() {
+        let bytes = fs::read(file.unwrap().path()).unwrap();
+        assert!(!bytes.windows(7).any(|window| window == b"hunter2"));
+    }
+}
+
+#[test]
+fn wrong_words_exit_with_two_and_help_with_zero() {
+    let desk = Desk::new();
+    for words in
+        ["", "dance", "extension", "extension add", "extension add 12a --password-stdin", "extension set 200", "dtmf"]
+    {
+        desk.run(words).wrong_usage();
+    }
+    assert!(desk.run("--help").ok().contains("permission"));
+    assert!(desk.run("permission grant --help").ok().contains("--hours"));
+    assert!(desk.run("--version").ok().starts_with("sasayaki "));
+    assert!(!desk.path("data").exists(), "and nothing was made");
+}
+
+#[test]
+fn what_is_taken_is_not_overwritten() {
+    let desk = Desk::furnished();
+    desk.fed("other\n", "extension add 200 --name Thief --password-stdin").failed();
+    desk.fed("other\n", "account add hanako --role user --password-stdin").failed();
+    desk.fed("other\n", "account add taro --role user --extension 999 --password-stdin").failed();
+    desk.fed("other\n", "extension add 201 --name 'a\u{1b}[31m' --password-stdin").wrong_usage();
+    assert_eq!(desk.json("extension list --json")[0]["name"], "受付");
+    assert_eq!(desk.json("account list --json").as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn an_unknown_key_names_file_line_and_what_was_meant() {
+    let desk = Desk::new();
+    desk.write("sasayaki.toml", "data_dir = \"d\"\n\n[sip]\nlistn = [\"udp:127.0.0.1:5070\"]\n[log]\nlevel = 3\n");
+    for words in ["check", "extension list", "serve"] {
+        let done = desk.run(words);
+        let told = format!("{}{}", done.out, done.err);
+        assert_eq!(done.status, 1);
+        assert!(told.contains("sasayaki.toml:4: sip.listn: unknown key, did you mean listen?"), "{told}");
+        assert!(told.contains("sasayaki.toml:6: log.level: "), "{told}");
+    }
+    assert!(!desk.path("d").exists(), "and nothing was made");
+}
+
+#[test]
+fn the_configuration_is_the_named_file_else_the_usual_one_else_that_of_the_environment() {
+    let desk = Desk::new();
+    desk.write("etc/named.toml", "data_dir = \"named\"\n");
+    desk.write("env.toml", "data_dir = \"from-environment\"\n");
+    desk.run("--config missing.toml extension list").failed();
+    desk.run("extension list --config etc/named.toml").ok();
+    assert!(desk.path("etc/named/sasayaki.db").exists(), "a relative path starts at the file's folder");
+    let mut command = desk.command("extension list");
+    command.env("SASAYAKI_CONFIG", "env.toml");
+    Done::of(command.output().unwrap()).ok();
+    assert!(desk.path("from-environment/sasayaki.db").exists());
+    desk.write("sasayaki.toml", "data_dir = \"usual\"\n");
+    let mut command = desk.command("extension list");
+    command.env("SASAYAKI_CONFIG", "env.toml");
+    Done::of(command.output().unwrap()).ok();
+    assert!(desk.path("usual/sasayaki.db").exists());
+}
+
+#[test]
+fn a_data_folder_may_have_any_name() {
+    let desk = Desk::new();
+    desk.write("sasayaki.toml", "data_dir = \"データ 100%? #1\"\n");
+    desk.fed("s\n", "extension add 200 --password-stdin").ok();
+    assert!(desk.path("データ 100%? #1/sasayaki.db").exists());
+    assert_eq!(desk.json("extension list --json").as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn check_is_content_with_a_fresh_folder_and_makes_nothing() {
+    let desk = Desk::new();
+    let told = desk.run("check").ok();
+    assert!(told.contains("ok: prompts") && told.contains("ok: dial plan"), "{told}");
+    assert_eq!(fs::read_dir(desk.0.path()).unwrap().count(), 0);
+    desk.fed("s\n", "extension add 200 --password-stdin").ok();
+    desk.run("check").ok();
+}
+
+#[test]
+fn check_tells_everything_that_is_wrong() {
+    use std::os::unix::fs::PermissionsExt;
+    let desk = Desk::furnished();
+    let mut key = fs::metadata(desk.path("data/pepper.key")).unwrap().permissions();
+    key.set_mode(0o644);
+    fs::set_permissions(desk.path("data/pepper.key"), key).unwrap();
+    desk.write("dialplan/codes.toml", "colour = \"blue\"\n");
+    desk.write("prompts/ja/error.wav", "no sound");
+    desk.write("sasayaki.toml", "[rtp]\nports = [5000, 6000]\n");
+    let told = desk.run("check");
+    assert_eq!(told.status, 1, "{}", told.out);
+    for part in [
+        "dialplan/codes.toml:",
+        "prompts/ja/error.wav: not a WAV",
+        "prompts/ja/dial-id.wav: ",
+        "sip.listen: udp:",
+        "pepper.key",
+    ] {
+        assert!(told.out.contains(part), "{part} in {}", told.out);
+    }
+    assert!(!told.out.contains("ok:"));
+}
+
+#[test]
+fn check_tells_of_a_changed_realm_and_of_a_lost_key() {
+    let desk = Desk::furnished();
+    desk.write("sasayaki.toml", "[sip]\ndomain = \"pbx.example.com\"\n");
+    let told = desk.run("check");
+    assert!(told.status == 1 && told.out.contains("realm localhost") && told.out.contains("(200)"), "{}", told.out);
+    fs::remove_file(desk.path("sasayaki.toml")).unwrap();
+    fs::remove_file(desk.path("data/pepper.key")).unwrap();
+    let told = desk.run("check");
+    assert!(told.status == 1 && told.out.contains("restore it from the backup"), "{}", told.out);
+    assert!(!desk.path("data/pepper.key").exists());
+}
+
+#[test]
+fn what_is_going_on_is_asked_of_the_engine() {
+    let desk = Desk::new();
+    assert!(desk.run("calls").failed().contains("`sasayaki serve`"));
+    let answer = r#"{"ok":true,"calls":[{"id":"01A","caller":"200","callee":"201","status":"talking","since_ms":61000,"sessions":1}]}"#;
+    let asked = engine(&desk.path("data/control.sock"), answer);
+    let table = desk.run("calls").ok();
+    assert!(table.contains("talking") && table.contains("0:01:01"), "{table}");
+    assert_eq!(asked.join().unwrap(), r#"{"do":"calls"}"#);
+
+    fs::remove_file(desk.path("data/control.sock")).unwrap();
+    let answer = r#"{"ok":true,"sessions":[{"id":"01B","account":"hanako","supervisor":"300","target":"200","mode":"whisper","since_ms":5}]}"#;
+    engine(&desk.path("data/control.sock"), answer);
+    assert_eq!(desk.json("sessions --json")[0]["mode"], "whisper");
+}
+
+#[test]
+fn a_session_is_ended_by_its_id() {
+    let desk = Desk::new();
+    desk.run("sessions end nonsense").wrong_usage();
+    let id = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+    let asked = engine(&desk.path("data/control.sock"), r#"{"ok":true}"#);
+    desk.run(&format!("sessions end {id}")).ok();
+    assert_eq!(asked.join().unwrap(), format!(r#"{{"do":"end-session","id":"{id}"}}"#));
+    fs::remove_file(desk.path("data/control.sock")).unwrap();
+    engine(&desk.path("data/control.sock"), r#"{"ok":false,"error":"no such session"}"#);
+    assert!(desk.run(&format!("sessions end {id}")).failed().contains("no such session"));
+}
+
+#[test]
+fn a_change_is_told_to_a_running_engine_and_stands_when_the_engine_is_deaf() {
+    let desk = Desk::new();
+    let asked = engine(&desk.path("data/control.sock"), r#"{"ok":true}"#);
+    desk.run("setting set monitor-tone on").ok();
+    assert_eq!(asked.join().unwrap(), r#"{"do":"refresh"}"#);
+    assert_eq!(desk.run("setting set monitor-tone on").err, "", "a socket that nobody listens at is no engine");
+
+    fs::remove_file(desk.path("data/control.sock")).unwrap();
+    engine(&desk.path("data/control.sock"), "gibberish");
+    let saved = desk.run("setting set monitor-tone off");
+    assert!(saved.status == 0 && saved.err.contains("could not be told"), "{}", saved.err);
+    assert_eq!(desk.run("setting get monitor-tone").ok(), "off\n");
+}
+
+#[test]
+fn a_watch_goes_on_until_it_is_interrupted() {
+    let desk = Desk::new();
+    engine(&desk.path("data/control.sock"), r#"{"ok":true,"calls":[]}"#);
+    let mut child = desk.command("calls --watch --json").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut first).unwrap();
+    assert_eq!(first, "[]\n");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}

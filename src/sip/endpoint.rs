@@ -16,7 +16,7 @@ use super::{
 use crate::model::Entropy;
 use rate::RateLimiter;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     hash::{DefaultHasher, Hash, Hasher},
     net::{IpAddr, SocketAddr},
     time::Instant,
@@ -108,6 +108,8 @@ pub struct Endpoint {
     next_id: u64,
     transactions: BTreeMap<u64, Entry>,
     index: BTreeMap<Key, u64>,
+    /// Client transactions by the flow that they wait on.
+    waiting: BTreeSet<(Flow, u64)>,
     wakeups: Wakeups<u64>,
     out: Out,
 }
@@ -116,6 +118,8 @@ struct Entry {
     transaction: Transaction,
     /// Its rows in the index.
     keys: Vec<Key>,
+    /// The flow that a client transaction waits on.
+    flow: Option<Flow>,
 }
 
 impl Endpoint {
@@ -128,6 +132,7 @@ impl Endpoint {
             next_id: 0,
             transactions: BTreeMap::new(),
             index: BTreeMap::new(),
+            waiting: BTreeSet::new(),
             wakeups: Wakeups::default(),
             out: Out::default(),
         }
@@ -203,7 +208,7 @@ impl Endpoint {
             let bytes = request.to_bytes();
             Transaction::Client(Client::start(now, Some(ClientTx(id)), flow, bytes, &mut self.out))
         };
-        self.insert(id, transaction, keys);
+        self.insert(id, transaction, keys, Some(flow));
         ClientTx(id)
     }
 
@@ -230,9 +235,9 @@ impl Endpoint {
 
     /// Nothing can be sent on this flow any more: the requests waiting on it have failed.
     pub fn transport_failed(&mut self, now: Instant, flow: Flow) {
-        let ids: Vec<u64> = self.transactions.keys().copied().collect();
-        for id in ids {
-            self.step(now, id, |transaction, out| transaction.transport_failed(flow, out));
+        let waiting: Vec<u64> = self.waiting.range((flow, 0)..=(flow, u64::MAX)).map(|(_, id)| *id).collect();
+        for id in waiting {
+            self.step(now, id, |transaction, out| transaction.transport_failed(out));
         }
     }
 }
@@ -264,7 +269,7 @@ impl Endpoint {
         } else {
             Transaction::Server(Server::new(reply))
         };
-        self.insert(id, transaction, keys);
+        self.insert(id, transaction, keys, None);
         self.out.events.push_back(Event::Request { tx: ServerTx(id), flow, request });
     }
 
@@ -365,20 +370,25 @@ impl Endpoint {
         let id = self.new_id();
         let keys = Key::client(&cancel.headers).into_iter().collect();
         let client = Client::start(now, None, flow, cancel.to_bytes(), &mut self.out);
-        self.insert(id, Transaction::Client(client), keys);
+        self.insert(id, Transaction::Client(client), keys, Some(flow));
     }
 
-    fn insert(&mut self, id: u64, transaction: Transaction, keys: Vec<Key>) {
+    fn insert(&mut self, id: u64, transaction: Transaction, keys: Vec<Key>, flow: Option<Flow>) {
+        self.waiting.extend(flow.map(|flow| (flow, id)));
         self.index.extend(keys.iter().map(|key| (key.clone(), id)));
         if let Wake::At(at) = transaction.wake() {
             self.wakeups.set(id, Some(at));
         }
-        self.transactions.insert(id, Entry { transaction, keys });
+        self.transactions.insert(id, Entry { transaction, keys, flow });
     }
 
     fn forget(&mut self, id: u64) {
         self.wakeups.set(id, None);
-        for key in self.transactions.remove(&id).into_iter().flat_map(|entry| entry.keys) {
+        let Some(entry) = self.transactions.remove(&id) else { return };
+        if let Some(flow) = entry.flow {
+            self.waiting.remove(&(flow, id));
+        }
+        for key in entry.keys {
             if self.index.get(&key) == Some(&id) {
                 self.index.remove(&key);
             }

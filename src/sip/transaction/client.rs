@@ -70,10 +70,8 @@ impl Client {
         }
     }
 
-    pub fn transport_failed(&mut self, flow: Flow, out: &mut Out) {
-        if let State::Waiting { .. } = self.state
-            && self.flow == flow
-        {
+    pub fn transport_failed(&mut self, out: &mut Out) {
+        if let State::Waiting { .. } = self.state {
             self.state = State::Terminated;
             out.events.extend(self.user.map(|tx| Event::TransportFailed { tx }));
         }

@@ -171,17 +171,13 @@ impl InviteClient {
         }
     }
 
-    pub fn transport_failed(&mut self, flow: Flow, out: &mut Out) {
+    pub fn transport_failed(&mut self, out: &mut Out) {
         match self.state {
-            State::Calling { .. } | State::Proceeding { .. } if self.flow == flow => {
+            State::Calling { .. } | State::Proceeding { .. } => {
                 self.state = State::Terminated;
                 out.events.push_back(Event::TransportFailed { tx: self.user });
             }
-            State::Calling { .. }
-            | State::Proceeding { .. }
-            | State::Completed { .. }
-            | State::Accepted { .. }
-            | State::Terminated => {}
+            State::Completed { .. } | State::Accepted { .. } | State::Terminated => {}
         }
     }
 

@@ -94,10 +94,10 @@ impl Transaction {
     }
 
     /// The transport under a client transaction failed (§17.1.4).
-    pub fn transport_failed(&mut self, flow: Flow, out: &mut Out) {
+    pub fn transport_failed(&mut self, out: &mut Out) {
         match self {
-            Transaction::InviteClient(transaction) => transaction.transport_failed(flow, out),
-            Transaction::Client(transaction) => transaction.transport_failed(flow, out),
+            Transaction::InviteClient(transaction) => transaction.transport_failed(out),
+            Transaction::Client(transaction) => transaction.transport_failed(out),
             Transaction::InviteServer(_) | Transaction::Server(_) => {}
         }
     }

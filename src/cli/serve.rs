@@ -1,12 +1,106 @@
-//! `serve` and `demo`.
+//! `serve`: from a configuration to a running engine. The composition root.
 
-use super::config::Loaded;
-use std::{path::PathBuf, process::ExitCode};
+use super::{
+    config::{Config, DigestAlgorithm, Finding, ListenAddr, Loaded},
+    dialplan_files, logging, office,
+};
+use crate::{
+    engine::{Engine, Options, prompts},
+    ivr::IvrConfig,
+    media::{clip::Clips, ports::Ports},
+    sip::{Transport, digest::Algorithm},
+    store::{Store, keys::os_random},
+};
+use anyhow::Context;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::signal::unix::{SignalKind, signal};
 
-pub async fn serve(_loaded: Loaded, _drain_seconds: u64) -> anyhow::Result<()> {
-    anyhow::bail!("the engine is not built yet")
+pub async fn serve(loaded: Loaded, drain_seconds: u64) -> anyhow::Result<()> {
+    let config = loaded.config;
+    logging::init(config.log);
+    for note in &loaded.notes {
+        tracing::info!("{note}");
+    }
+    let store = office::open_store(&config).await?;
+    warn_of_other_realms(&store).await?;
+    let engine = Engine::start(options(&config, Duration::from_secs(drain_seconds))?, store).await?;
+    for transport in [Transport::Udp, Transport::Tcp] {
+        if let Some(address) = engine.local(transport) {
+            tracing::info!(transport = transport.as_str(), %address, "listening");
+        }
+    }
+    engine.run(stop_signal()?).await;
+    Ok(())
 }
 
-pub async fn demo(_loaded: Loaded, _once: bool, _out: Option<PathBuf>) -> anyhow::Result<ExitCode> {
+/// Everything the engine needs, read and checked.
+pub fn options(config: &Config, drain: Duration) -> anyhow::Result<Options> {
+    let dialplan = dialplan_files::read(config.dialplan_dir.as_deref()).map_err(|findings| lines(&findings))?;
+    let ports = (config.rtp.ports.first(), config.rtp.ports.last());
+    let [low, high, ..] = os_random();
+    Ok(Options {
+        listen: config.sip.listen.iter().map(listen).collect(),
+        domain: config.sip.domain.clone(),
+        digest: config.sip.digest.iter().map(|one| algorithm(*one)).collect(),
+        advertise: config.sip.advertise,
+        rtp: Ports::new(config.rtp.listen, ports, u16::from_le_bytes([low, high]))?,
+        codecs: config.rtp.codecs.clone(),
+        dialplan,
+        clips: Arc::new(clips(config)?),
+        ivr: IvrConfig {
+            first_digit_timeout: config.ivr.first_digit_timeout,
+            inter_digit_timeout: config.ivr.inter_digit_timeout,
+            max_sign_in_attempts: u32::from(config.ivr.max_sign_in_attempts),
+            max_extension_attempts: u32::from(config.ivr.max_extension_attempts),
+        },
+        max_concurrent: config.max_concurrent_calls.map_or(0, |limit| limit as usize),
+        control_socket: config.control_socket(),
+        drain,
+    })
+}
+
+fn clips(config: &Config) -> anyhow::Result<Clips> {
+    let (dir, language) = (config.prompts.dir.as_deref(), config.prompts.language.as_str());
+    Clips::load(language, |file| prompts::read(dir, file).ok())
+        .with_context(|| format!("the prompts of `{language}` cannot be used: run `sasayaki check`"))
+}
+
+fn listen(address: &ListenAddr) -> (Transport, SocketAddr) {
+    match *address {
+        ListenAddr::Udp(address) => (Transport::Udp, address),
+        ListenAddr::Tcp(address) => (Transport::Tcp, address),
+    }
+}
+
+fn algorithm(named: DigestAlgorithm) -> Algorithm {
+    match named {
+        DigestAlgorithm::Md5 => Algorithm::Md5,
+        DigestAlgorithm::Sha256 => Algorithm::Sha256,
+    }
+}
+
+fn lines(findings: &[Finding]) -> anyhow::Error {
+    anyhow::anyhow!(findings.iter().map(Finding::to_string).collect::<Vec<_>>().join("\n"))
+}
+
+/// A phone whose secret was given for another realm cannot register: better said at the start than found by the phone.
+async fn warn_of_other_realms(store: &Store) -> anyhow::Result<()> {
+    if !store.realm_matches().await? {
+        tracing::warn!("[sip] domain has changed: set the passwords of the extensions again; see `sasayaki check`");
+    }
+    Ok(())
+}
+
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+pub async fn demo(_loaded: Loaded, _once: bool, _out: Option<std::path::PathBuf>) -> anyhow::Result<std::process::ExitCode> {
     anyhow::bail!("the demo is not built yet")
 }

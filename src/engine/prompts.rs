@@ -1,6 +1,6 @@
 //! The spoken prompts as WAV files: an administrator's folder, or what is embedded in the binary.
 
-use crate::model::Prompt;
+use crate::{media::clip::file_of, model::Prompt};
 use include_dir::{Dir, include_dir};
 use std::{borrow::Cow, io, path::Path};
 
@@ -8,11 +8,15 @@ static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/prompts");
 
 /// The bytes of `LANGUAGE/PROMPT.wav` in `dir`; `None`: the embedded one.
 pub fn wav(dir: Option<&Path>, language: &str, prompt: Prompt) -> io::Result<Cow<'static, [u8]>> {
-    let file = Path::new(language).join(prompt.file_stem()).with_extension("wav");
+    read(dir, &file_of(language, prompt))
+}
+
+/// The bytes of a file under the folder of prompts.
+pub fn read(dir: Option<&Path>, file: &str) -> io::Result<Cow<'static, [u8]>> {
     match dir {
         Some(dir) => std::fs::read(dir.join(file)).map(Cow::Owned),
         None => EMBEDDED
-            .get_file(&file)
+            .get_file(file)
             .map(|file| Cow::Borrowed(file.contents()))
             .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "not among the embedded prompts")),
     }

@@ -417,7 +417,7 @@ fn binding(row: store::BindingRow) -> Option<Binding> {
         flow: Flow { transport, local: row.local, remote: row.remote },
         expires_at_unix_ms: row.expires_at_ms,
         instance: row.instance,
-        q: row.q.unwrap_or(1000),
+        q: row.q,
         call_id: row.call_id,
         cseq: row.cseq,
     })
@@ -429,7 +429,7 @@ fn kept(change: crate::sip::Change) -> store::BindingChange {
             extension: binding.extension,
             contact: binding.contact.to_string(),
             instance: binding.instance,
-            q: Some(binding.q),
+            q: binding.q,
             call_id: binding.call_id,
             cseq: binding.cseq,
             transport: word(binding.flow.transport),

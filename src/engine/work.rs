@@ -15,7 +15,7 @@ pub async fn answer(store: &Store, scribe: &Scribe, question: Question, far_ends
     match question {
         Question::SignIn { dial_id, password, source, mode } => {
             let at_ms = clock::now().unix_ms;
-            let attempt = SignIn { dial_id, password, source: source.to_string(), mode, call: None, at_ms };
+            let attempt = SignIn { dial_id, password, source: source.to_string(), mode: Some(mode), call: None, at_ms };
             Reply::SignIn(store.sign_in(attempt).await)
         }
         Question::Rights { account, target } => {

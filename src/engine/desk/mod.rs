@@ -39,6 +39,7 @@ pub enum Question {
         dial_id: Secret,
         password: Secret,
         source: ExtensionNumber,
+        mode: Mode,
     },
     /// What are the account's rules about `target`, and about whoever it may be talking to?
     Rights {
@@ -88,6 +89,8 @@ pub struct Desk {
 /// A phone at the desk.
 struct Guest {
     source: ExtensionNumber,
+    /// What it dialled for.
+    mode: Mode,
     /// The play that counts; an older one's end is stale.
     ticket: u64,
     stage: Stage,
@@ -196,8 +199,9 @@ impl Desk {
     }
 
     fn welcome(&mut self, leg: LegId, source: ExtensionNumber, feature: FeatureDial) {
-        let ivr = Box::new(Ivr::new(self.config.clone(), feature.mode, feature.short));
-        self.guests.insert(leg, Guest { source, ticket: 0, stage: Stage::Talking { ivr, wish: None } });
+        let mode = feature.mode;
+        let ivr = Box::new(Ivr::new(self.config, mode, feature.short));
+        self.guests.insert(leg, Guest { source, mode, ticket: 0, stage: Stage::Talking { ivr, wish: None } });
         self.command(Command::Answer { leg });
     }
 
@@ -217,8 +221,8 @@ impl Desk {
                 Some(ivr::Output::StopPlaying) => self.command(Command::StopPlaying { leg }),
                 Some(ivr::Output::HangUp) => self.dismiss(leg),
                 Some(ivr::Output::Ask(ivr::Query::SignIn { dial_id, password })) => {
-                    let source = guest.source.clone();
-                    self.ask(leg, Question::SignIn { dial_id, password, source });
+                    let (source, mode) = (guest.source.clone(), guest.mode);
+                    self.ask(leg, Question::SignIn { dial_id, password, source, mode });
                 }
                 Some(ivr::Output::Ask(ivr::Query::Attach { account, target, mode })) => match target.expose().parse() {
                     Ok(target) => self.wish(leg, account, target, mode),

@@ -38,7 +38,7 @@ pub fn refresh(config: &Config) {
     match told {
         Ok(Answer { ok: true, .. }) => {}
         Ok(Answer { error, .. }) => output::note(&untold(&error.unwrap_or_default())),
-        Err(error) => output::note(&untold(&format!("{error:#}"))),
+        Err(error) => output::note(&untold(&output::told(&error))),
     }
 }
 

@@ -40,7 +40,7 @@ pub fn run() -> ExitCode {
         Ok(status) => status,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("sasayaki: {error:#}");
+            eprintln!("sasayaki: {}", output::told(&error));
             ExitCode::FAILURE
         }
     }

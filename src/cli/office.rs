@@ -6,6 +6,7 @@ use super::{
 };
 use crate::store::{Actor, Options, Store, StoreError};
 use anyhow::Context;
+use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt, path::Path};
 
 /// Where an administrator's act is carried out: the store, and the engine that has to hear of it.
 pub struct Office {
@@ -27,16 +28,21 @@ impl Office {
     }
 }
 
-/// Opens the configured store; the folder of a SQLite file is made where it is missing.
+/// Opens the configured store. Folders that are missing are made, for their owner alone.
 pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
-    if let StoreUrl::Sqlite(file) = &config.store_url
-        && let Some(folder) = file.parent()
-    {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    make_folder(&config.data_dir)?;
+    if let StoreUrl::Sqlite(file) = &config.store_url {
+        file.parent().map_or(Ok(()), make_folder)?;
     }
     let url = config.store_url.to_url();
     let options = Options::new(url.expose(), &config.data_dir, config.pepper_file.clone(), config.sip.domain.as_str());
-    Store::open(options).await.with_context(|| format!("cannot open the store ({})", config.store_url.label()))
+    let label = config.store_url.label();
+    Store::open(options).await.with_context(|| format!("cannot open the store ({label}) that store.url names"))
+}
+
+fn make_folder(folder: &Path) -> anyhow::Result<()> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.with_context(|| format!("cannot make the folder {}", folder.display()))
 }
 
 /// Names the listing that shows what there is, where something was not found.

@@ -56,6 +56,15 @@ pub fn note(line: &str) {
     eprintln!("sasayaki: note: {}", printable(line));
 }
 
+/// An error and its causes; a cause that the line above it has told already is not told again.
+pub fn told(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.contains(&cause) {
+        true => told,
+        false if told.is_empty() => cause,
+        false => format!("{told}: {cause}"),
+    })
+}
+
 /// The text without characters that would command a terminal.
 pub fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
@@ -79,6 +88,12 @@ mod tests {
     #[test]
     fn wide_characters_keep_the_columns_straight() {
         insta::assert_snapshot!(table(&[Phone("200", "山田"), Phone("2001", "Yuki")]));
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = anyhow::anyhow!("no route").context("the store does not answer: no route").context("cannot open");
+        assert_eq!(told(&error), "cannot open: the store does not answer: no route");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::cli::{
     config::{Config, Finding, StoreUrl},
-    office,
+    office, output,
 };
 use crate::store::{ExtensionRow, Store, StoreError};
 
@@ -23,7 +23,7 @@ pub async fn check(config: &Config) -> Vec<Finding> {
     }
     let place = config.store_url.label();
     match office::open_store(config).await {
-        Err(error) => vec![Finding::error(place, None, format!("{error:#}"))],
+        Err(error) => vec![Finding::error(place, None, output::told(&error))],
         Ok(store) => match realm(&store, &place).await {
             Ok(finding) => finding.into_iter().collect(),
             Err(error) => vec![Finding::error(place, None, error.to_string())],

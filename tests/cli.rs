@@ -437,3 +437,26 @@ fn a_watch_goes_on_until_it_is_interrupted() {
     child.kill().unwrap();
     child.wait().unwrap();
 }
+
+#[test]
+fn a_real_engine_answers_what_is_going_on_until_it_is_told_to_stop() {
+    use std::os::unix::fs::PermissionsExt;
+    let desk = Desk::furnished();
+    desk.write("sasayaki.toml", "[sip]\nlisten = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"]\n");
+    let mut engine = desk.command("serve --drain 1").stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(engine.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("listening") {
+        line.clear();
+        assert!(log.read_line(&mut line).unwrap() > 0, "the log ended before the engine listened");
+    }
+    assert_eq!(desk.json("calls --json"), Value::Array(vec![]));
+    assert_eq!(desk.json("sessions --json"), Value::Array(vec![]));
+    desk.run("sessions end 01ARZ3NDEKTSV4RRFFQ69G5FAV").failed();
+    assert_eq!(desk.run("setting set monitor-tone on").err, "");
+    let socket = fs::metadata(desk.path("data/control.sock")).unwrap().permissions().mode();
+    assert_eq!(socket & 0o777, 0o600);
+    Command::new("kill").arg(engine.id().to_string()).status().unwrap();
+    assert!(engine.wait().unwrap().success());
+    assert!(desk.run("calls").failed().contains("`sasayaki serve`"));
+}

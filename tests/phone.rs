@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod support;
+
 use sasayaki::{
     media::tone::level_of,
     model::{Codec, Digit, Entropy, ExtensionNumber, Secret},
@@ -17,9 +19,11 @@ use std::{
     net::SocketAddr,
     time::{Duration, Instant},
 };
+use support::engine::{DIAL_ID, DIAL_PASSWORD, Engine, PHONE_PASSWORD};
 
 const CALLER_HZ: f64 = 440.0;
 const CALLEE_HZ: f64 = 1000.0;
+const SUPERVISOR_HZ: f64 = 1900.0;
 const LEVEL_DBFS: f64 = -12.0;
 /// Long enough to measure, short enough to wait for.
 const A_MOMENT: Duration = Duration::from_millis(600);
@@ -188,6 +192,43 @@ async fn a_phone_registers_with_either_digest_and_not_with_a_wrong_password() {
         }
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn through_the_engine_a_whisper_reaches_the_agent_and_not_the_customer() {
+    in_time(async {
+        let engine = tokio::task::block_in_place(Engine::with_an_office);
+        let agent = registered(&engine, "1000", CALLER_HZ, Transport::Udp).await;
+        let customer = registered(&engine, "2000", CALLEE_HZ, Transport::Udp).await;
+        let supervisor = registered(&engine, "3000", SUPERVISOR_HZ, Transport::Tcp).await;
+        let (agent, customer) = tokio::join!(agent.call("2000"), async { customer.incoming().await?.accept().await });
+        let (agent, customer) = (agent.unwrap(), customer.unwrap());
+        let supervisor = supervisor.call("0071").await.unwrap();
+        let typed = format!("{DIAL_ID}#{DIAL_PASSWORD}#1000#");
+        supervisor.send_digits(typed.chars().map(|key| Digit::try_from(key).unwrap())).await.unwrap();
+        tokio::task::block_in_place(|| engine.expect_session("whisper", "1000"));
+        // The chime and the switch are over by then.
+        agent.listen(A_MOMENT).await;
+
+        let (by_agent, by_customer, by_supervisor) =
+            tokio::join!(agent.listen(A_MOMENT), customer.listen(A_MOMENT), supervisor.listen(A_MOMENT));
+        assert_hears("agent, the customer", &by_agent, CALLEE_HZ, CALLER_HZ);
+        assert_hears("agent, the supervisor", &by_agent, SUPERVISOR_HZ, CALLER_HZ);
+        assert_hears("customer, the agent", &by_customer, CALLER_HZ, SUPERVISOR_HZ);
+        assert_hears("supervisor, the agent", &by_supervisor, CALLER_HZ, SUPERVISOR_HZ);
+        assert_hears("supervisor, the customer", &by_supervisor, CALLEE_HZ, SUPERVISOR_HZ);
+
+        agent.hang_up().await.unwrap();
+        assert_eq!((customer.wait_ended().await, supervisor.wait_ended().await), (Ended::ByPeer, Ended::ByPeer));
+    })
+    .await;
+}
+
+async fn registered(engine: &Engine, user: &str, hz: f64, transport: Transport) -> Phone {
+    let password = Secret::new(PHONE_PASSWORD);
+    let phone = Phone::start(PhoneConfig { password, transport, ..config(user, hz, engine.sip) }).unwrap();
+    phone.register().await.unwrap();
+    phone
 }
 
 /// A registrar that knows every number with the same password.

@@ -101,6 +101,10 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
-pub async fn demo(_loaded: Loaded, _once: bool, _out: Option<std::path::PathBuf>) -> anyhow::Result<std::process::ExitCode> {
+pub async fn demo(
+    _loaded: Loaded,
+    _once: bool,
+    _out: Option<std::path::PathBuf>,
+) -> anyhow::Result<std::process::ExitCode> {
     anyhow::bail!("the demo is not built yet")
 }

@@ -51,19 +51,13 @@ fn to_sample(value: f64) -> i16 {
 
 /// The power of `hz` in `samples` (Goertzel), in dB relative to a full-scale sine. For tests, self-test and demo.
 pub fn level_of(hz: f64, sample_rate: u32, samples: &[i16]) -> f64 {
-    let omega = TAU * hz / f64::from(sample_rate);
-    let coefficient = 2.0 * omega.cos();
     let length = samples.len().max(1) as f64;
-    let (mut before, mut last) = (0.0, 0.0);
-    for (n, &sample) in samples.iter().enumerate() {
-        // A Hann window: without it a loud neighbour leaks into the bin.
-        let window = 1.0 - (TAU * (n as f64 + 0.5) / length).cos();
-        let next = f64::from(sample) * window + coefficient * last - before;
-        (before, last) = (last, next);
-    }
-    let power = before * before + last * last - coefficient * before * last;
+    // A Hann window: without it a loud neighbour leaks into the bin.
+    let window = |n: usize| 1.0 - (TAU * (n as f64 + 0.5) / length).cos();
+    let windowed = samples.iter().enumerate().map(|(n, &sample)| (f64::from(sample) * window(n)) as f32);
+    let magnitude = goertzel_nostd::Parameters::new(hz as f32, sample_rate, samples.len()).mag(windowed);
     let full_scale = f64::from(i16::MAX) * length / 2.0;
-    20.0 * (power.max(0.0).sqrt() / full_scale).max(1e-9).log10()
+    20.0 * (f64::from(magnitude) / full_scale).max(1e-9).log10()
 }
 
 /// One sample of a low-pass of `cutoff` (a fraction of the sample rate) at `distance` from its centre: a windowed sinc.

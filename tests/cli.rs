@@ -454,8 +454,10 @@ fn a_real_engine_answers_what_is_going_on_until_it_is_told_to_stop() {
     assert_eq!(desk.json("sessions --json"), Value::Array(vec![]));
     desk.run("sessions end 01ARZ3NDEKTSV4RRFFQ69G5FAV").failed();
     assert_eq!(desk.run("setting set monitor-tone on").err, "");
-    let socket = fs::metadata(desk.path("data/control.sock")).unwrap().permissions().mode();
-    assert_eq!(socket & 0o777, 0o600);
+    for private in ["data/control.sock", "data/pepper.key", "data/sasayaki.db", "data/sasayaki.db-wal"] {
+        let mode = fs::metadata(desk.path(private)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{private}");
+    }
     Command::new("kill").arg(engine.id().to_string()).status().unwrap();
     assert!(engine.wait().unwrap().success());
     assert!(desk.run("calls").failed().contains("`sasayaki serve`"));

@@ -1,7 +1,11 @@
 use super::{Dialect, Keys, PasswordHasher, Result, Store, StoreError, file, keys::os_random, password::Cost, row};
 use crate::model::{Entropy, IdMaker, NodeId};
+use percent_encoding::percent_decode_str;
 use sqlx::{Any, AnyPool, Connection, Executor, Transaction, any::AnyPoolOptions};
 use std::{
+    fs::OpenOptions,
+    io,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
@@ -109,9 +113,20 @@ async fn connect(dialect: Dialect, url: &str) -> Result<AnyPool> {
     match dialect {
         Dialect::Postgres => Ok(pool.connect(url).await?),
         Dialect::Sqlite => {
+            make_private(url).map_err(sqlx::Error::Io)?;
             Ok(pool.after_connect(|connection, _| Box::pin(prepare_sqlite(connection))).connect(&creating(url)).await?)
         }
     }
+}
+
+/// The database is its owner's alone; SQLite gives its side files the mode of the file. An existing one is left as it is.
+fn make_private(url: &str) -> io::Result<()> {
+    let file = url.trim_start_matches("sqlite:").trim_start_matches("//").split('?').next().unwrap_or_default();
+    if file.is_empty() || file.contains(":memory:") || url.contains("mode=") {
+        return Ok(());
+    }
+    let file = percent_decode_str(file).decode_utf8_lossy();
+    OpenOptions::new().append(true).create(true).mode(0o600).open(&*file).map(drop)
 }
 
 /// FULL: what was acknowledged outlives a kill and a power cut.

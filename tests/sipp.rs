@@ -23,7 +23,7 @@ fn register(engine: &Engine, user: &str) -> SocketAddr {
     address
 }
 
-/// A callee that is registered and waits for its call.
+/// A callee that registers at an address of its own and waits for its call.
 fn callee(engine: &Engine, user: &str, scenario: &'static str) -> Scenario {
     Scenario::new(scenario, user).at(register(engine, user)).with("talk_ms", TALK_MS)
 }
@@ -62,6 +62,7 @@ fn a_call_is_answered_and_ended_by_either_side() {
     let engine = Engine::with_an_office();
     let waiting = callee(&engine, "2000", "answer").start(engine.sip);
     both_succeed(call(&engine, "1000", "call", "2000").start(engine.sip), waiting);
+    let engine = Engine::with_an_office();
     let waiting = callee(&engine, "2000", "answer-and-end").start(engine.sip);
     both_succeed(call(&engine, "1000", "call-ended-by-callee", "2000").start(engine.sip), waiting);
 }
@@ -69,8 +70,10 @@ fn a_call_is_answered_and_ended_by_either_side() {
 #[test]
 fn a_refusal_reaches_the_caller_with_its_status() {
     let engine = Engine::with_an_office();
+    let address = register(&engine, "2000");
     for (status, reason) in [(486, "Busy Here"), (480, "Temporarily Unavailable"), (603, "Decline")] {
-        let waiting = callee(&engine, "2000", "reject").with("status", status).with("reason", reason).start(engine.sip);
+        let waiting =
+            Scenario::new("reject", "2000").at(address).with("status", status).with("reason", reason).start(engine.sip);
         let caller = call(&engine, "1000", "call-refused", "2000").with("status", status).start(engine.sip);
         both_succeed(caller, waiting);
     }

@@ -97,6 +97,13 @@ impl Recording {
         self.samples.len() as f64 / f64::from(RATE)
     }
 
+    /// Its end alone: after prompts and tones, which hold every frequency.
+    pub fn last(mut self, seconds: f64) -> Self {
+        let kept = (seconds * f64::from(RATE)) as usize;
+        self.samples.drain(..self.samples.len().saturating_sub(kept));
+        self
+    }
+
     /// The level of `hz` in the loudest second, in dB of a full-scale sine.
     pub fn loudest_db(&self, hz: f64) -> f64 {
         self.levels(hz).fold(f64::NEG_INFINITY, f64::max)

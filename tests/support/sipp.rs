@@ -25,7 +25,7 @@ pub struct Scenario {
 impl Scenario {
     pub fn new(name: &'static str, user: &str) -> Self {
         let address = port::sip();
-        let values = vec![("id", format!("rig{}", address.port()))];
+        let values = vec![("id", format!("rig{}", address.port())), ("user", user.to_owned())];
         let limit = Duration::from_secs(20);
         Self { name, user: user.to_owned(), address, tcp: false, limit, values }
     }

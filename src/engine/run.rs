@@ -286,7 +286,7 @@ impl Engine {
                 let calls = self.switch.calls();
                 self.desk.reply(now.instant, now.unix_ms, leg, reply, &calls);
             }
-            Done::Directory(directory) => self.switch.set_directory(directory),
+            Done::Directory(directory) => self.switch.set_directory(now, directory),
             Done::RightLost(session) => self.desk.right_lost(now.instant, session),
         }
     }

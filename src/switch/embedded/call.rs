@@ -111,7 +111,8 @@ impl<P: MediaPorts> Embedded<P> {
             return Err(503);
         }
         let id: CallId = self.ids.make(now.unix_ms);
-        let caller = self.incoming_leg(now, tx, flow, request, Role::Party { call: id, side: Side::Caller })?;
+        let role = Role::Party { call: id, side: Side::Caller };
+        let caller = self.incoming_leg(now, tx, flow, request, source.clone(), role)?;
         let callee = self.ids.make(now.unix_ms);
         let media = match self.open_media(callee, flow) {
             Ok(media) => media,
@@ -121,7 +122,7 @@ impl<P: MediaPorts> Embedded<P> {
             }
         };
         let role = Role::Party { call: id, side: Side::Callee };
-        let leg = Leg { role, flow, invite: None, dialog: None, media };
+        let leg = Leg { role, number: target.clone(), flow, invite: None, dialog: None, media };
         self.legs.insert(callee, leg);
         let stage = Stage::Ringing { branches: vec![], deadline: now.instant + self.config.ring_timeout, best: 480 };
         let call = Call {
@@ -145,6 +146,7 @@ impl<P: MediaPorts> Embedded<P> {
         tx: ServerTx,
         flow: Flow,
         request: &Request,
+        number: ExtensionNumber,
         role: Role,
     ) -> Result<LegId, u16> {
         let offer = sdp::read(&request.body).map_err(|_| 488_u16)?;
@@ -159,7 +161,7 @@ impl<P: MediaPorts> Embedded<P> {
         self.by_dialog.insert(dialog.id().clone(), id);
         self.by_server_tx.insert(tx, id);
         let invite = Some((tx, request.clone()));
-        self.legs.insert(id, Leg { role, flow, invite, dialog: Some(dialog), media });
+        self.legs.insert(id, Leg { role, number, flow, invite, dialog: Some(dialog), media });
         Ok(id)
     }
 

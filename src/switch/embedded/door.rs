@@ -1,16 +1,17 @@
 //! The door: what each request is, and whether its sender may ask for it. Everything but OPTIONS is digest-challenged;
-//! the source is the digest user name, never From.
+//! the source is the digest user name, never From. What is answered to just anybody leaves no transaction behind.
 
 use super::{Embedded, Now, leg::MediaPorts};
 use crate::{
     dialplan::Route,
     model::ExtensionNumber,
     sip::{
-        Flow, Method, Request, ServerTx,
+        Flow, Method, Request, ServerTx, Uri,
         digest::{Asker, Verdict},
     },
     switch::Event,
 };
+use percent_encoding::percent_decode_str;
 
 pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER";
 
@@ -22,21 +23,21 @@ impl<P: MediaPorts> Embedded<P> {
         if let Some(unsupported) = request.headers.get("Require").map(str::to_owned) {
             let mut response = request.reply(420, "");
             response.headers.push("Unsupported", unsupported);
-            return self.endpoint.respond(now.instant, tx, response);
+            return self.endpoint.respond_stateless(tx, response);
         }
         match request.method {
             Method::Invite => self.incoming_call(now, tx, flow, request),
             Method::Register => self.register(now, tx, flow, &request),
-            Method::Options => self.options(now, tx, &request),
-            Method::Bye | Method::Info => self.respond(now, tx, &request, 481),
-            Method::Other(_) => self.respond(now, tx, &request, 501),
-            _ => self.not_allowed(now, tx, &request),
+            Method::Options => self.options(tx, &request),
+            Method::Bye | Method::Info => self.endpoint.respond_stateless(tx, request.reply(481, "")),
+            Method::Other(_) => self.endpoint.respond_stateless(tx, request.reply(501, "")),
+            _ => self.not_allowed(tx, &request),
         }
     }
 
     fn incoming_call(&mut self, now: Now, tx: ServerTx, flow: Flow, request: Request) {
         if request.headers.max_forwards().is_ok_and(|hops| hops == Some(0)) {
-            return self.respond(now, tx, &request, 483);
+            return self.endpoint.respond_stateless(tx, request.reply(483, ""));
         }
         let Some(source) = self.admit(now, tx, flow, &request) else { return };
         let Ok(uri) = request.parsed_uri() else { return self.respond(now, tx, &request, 416) };
@@ -63,21 +64,21 @@ impl<P: MediaPorts> Embedded<P> {
         self.endpoint.respond(now.instant, tx, response);
     }
 
-    pub(super) fn options(&mut self, now: Now, tx: ServerTx, request: &Request) {
+    pub(super) fn options(&mut self, tx: ServerTx, request: &Request) {
         let mut response = request.reply(200, "");
         response.headers.push("Allow", ALLOW);
         response.headers.push("Accept", "application/sdp, application/dtmf-relay, application/dtmf");
-        self.endpoint.respond(now.instant, tx, response);
+        self.endpoint.respond_stateless(tx, response);
     }
 
-    pub(super) fn not_allowed(&mut self, now: Now, tx: ServerTx, request: &Request) {
+    pub(super) fn not_allowed(&mut self, tx: ServerTx, request: &Request) {
         let mut response = request.reply(405, "");
         response.headers.push("Allow", ALLOW);
-        self.endpoint.respond(now.instant, tx, response);
+        self.endpoint.respond_stateless(tx, response);
     }
 
     /// The extension whose secret the sender has proven to know; else it was challenged or refused, and nothing remains.
-    fn admit(&mut self, now: Now, tx: ServerTx, flow: Flow, request: &Request) -> Option<ExtensionNumber> {
+    pub(super) fn admit(&mut self, now: Now, tx: ServerTx, flow: Flow, request: &Request) -> Option<ExtensionNumber> {
         let credentials = match self.authenticator.find(&request.headers, Asker::Server) {
             Some(Ok(credentials)) => credentials,
             Some(Err(_)) => {
@@ -90,7 +91,8 @@ impl<P: MediaPorts> Embedded<P> {
         let entry = number.as_ref().and_then(|number| self.directory.get(number));
         let ha1_for = |algorithm| entry.map(|entry| entry.ha1(algorithm).clone());
         match self.authenticator.verify(now.unix_ms, &request.method, &credentials, ha1_for) {
-            Verdict::Accepted => number,
+            Verdict::Accepted if is_meant_for(&credentials.uri, request) => number,
+            Verdict::Accepted => self.challenge(now, tx, request, false),
             Verdict::Stale => self.challenge(now, tx, request, true),
             Verdict::Wrong | Verdict::Unacceptable => {
                 tracing::warn!(event = "digest-refused", source_ip = %flow.remote.ip(), method = request.method.as_str());
@@ -104,4 +106,15 @@ impl<P: MediaPorts> Embedded<P> {
         self.endpoint.respond_stateless(tx, response);
         None
     }
+}
+
+/// Credentials are good for the number they were made for (RFC 7616 §3.4.6). Hosts are not compared, since what stands
+/// between a phone and us may rewrite them; nor is a digest URI without a number, as some clients send.
+fn is_meant_for(digest_uri: &str, request: &Request) -> bool {
+    let user = |uri: &Uri| uri.user.as_deref().map(|user| percent_decode_str(user).collect::<Vec<u8>>());
+    digest_uri == request.uri
+        || match (digest_uri.parse::<Uri>(), request.parsed_uri()) {
+            (Ok(digest), Ok(asked)) => digest.user.is_none() || user(&digest) == user(&asked),
+            (Ok(_) | Err(_), _) => false,
+        }
 }

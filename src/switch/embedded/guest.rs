@@ -16,6 +16,9 @@ use crate::{
 /// The most phones that stand at the desk or listen at once.
 const MAX_GUESTS: usize = 2_000;
 
+/// How many of them may be one extension: nobody else is to be kept out, nor passwords guessed side by side.
+const MAX_GUESTS_PER_PHONE: usize = 4;
+
 /// The ticket of a chime for an agent: nobody waits for its end.
 const NO_TICKET: u64 = 0;
 
@@ -30,12 +33,17 @@ impl<P: MediaPorts> Embedded<P> {
         source: ExtensionNumber,
         feature: FeatureDial,
     ) {
-        let guests = self.legs.values().filter(|leg| matches!(leg.role, Role::Guest { .. })).count();
-        if self.draining || guests >= MAX_GUESTS {
+        let guests = self.legs.values().filter(|leg| matches!(leg.role, Role::Guest { .. }));
+        let (all, of_source) =
+            guests.fold((0, 0), |(all, own), leg| (all + 1, own + usize::from(leg.number == source)));
+        if self.draining || all >= MAX_GUESTS {
             return self.respond(now, tx, request, 503);
         }
+        if of_source >= MAX_GUESTS_PER_PHONE {
+            return self.respond(now, tx, request, 486);
+        }
         let role = Role::Guest { acknowledged: false };
-        match self.incoming_leg(now, tx, flow, request, role) {
+        match self.incoming_leg(now, tx, flow, request, source.clone(), role) {
             Ok(leg) => {
                 self.hide_what_was_dialled(leg, &feature);
                 self.event(Event::Dialled { leg, source, feature });
@@ -81,6 +89,16 @@ impl<P: MediaPorts> Embedded<P> {
             false => self.send_bye(now, id),
         }
         self.close_leg(id);
+    }
+
+    /// A phone whose extension is no more has no business at the desk, nor in anybody's call.
+    pub(super) fn dismiss_strangers(&mut self, now: Now) {
+        let guests = self.legs.iter().filter(|(_, leg)| matches!(leg.role, Role::Guest { .. }));
+        let gone = guests.filter(|(_, leg)| !self.directory.contains(&leg.number));
+        for id in gone.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.hang_up_guest(now, id);
+            self.event(Event::HungUp { leg: id });
+        }
     }
 
     pub(super) fn is_guest(&self, id: LegId) -> bool {

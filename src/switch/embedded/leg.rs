@@ -1,6 +1,6 @@
 use crate::{
     media::{self, LegParams},
-    model::{CallId, Codec, LegId, Side},
+    model::{CallId, Codec, ExtensionNumber, LegId, Side},
     sip::{Dialog, Flow, Request, ServerTx, sdp},
 };
 use std::net::SocketAddr;
@@ -20,6 +20,8 @@ pub struct NoFreePort;
 /// One phone's part: its dialog, where it is reached, and its media.
 pub(super) struct Leg {
     pub role: Role,
+    /// The extension it is, by the digest of its call or by the registration that was rung.
+    pub number: ExtensionNumber,
     pub flow: Flow,
     /// The INVITE this phone sent and that still waits for its final answer.
     pub invite: Option<(ServerTx, Request)>,

@@ -186,8 +186,8 @@ impl<P: MediaPorts> Embedded<P> {
         self.calls.values().map(|call| self.view(call)).collect()
     }
 
-    /// Extensions were added, changed or removed.
-    pub fn set_directory(&mut self, directory: Directory) {
+    /// Extensions were added, changed or removed. Who is no more rings no more and listens no more; its calls go on.
+    pub fn set_directory(&mut self, now: Now, directory: Directory) {
         for number in self.registrar.extensions() {
             if !directory.contains(&number) {
                 self.registrar.remove_all(&number);
@@ -195,6 +195,8 @@ impl<P: MediaPorts> Embedded<P> {
         }
         self.directory = directory;
         self.drain_bindings();
+        self.dismiss_strangers(now);
+        self.drain_endpoint(now);
     }
 
     /// No new calls from here on; those that are up end by themselves.
@@ -237,7 +239,7 @@ impl<P: MediaPorts> Embedded<P> {
         match event {
             sip::Event::Request { tx, flow, request } => self.request(now, tx, flow, request),
             sip::Event::Cancelled { tx } => self.cancelled(now, tx),
-            sip::Event::Ack { request, .. } => self.acknowledged(&request),
+            sip::Event::Ack { flow, request } => self.acknowledged(flow, &request),
             sip::Event::Unacked { tx } => self.unacknowledged(now, tx),
             sip::Event::Response { tx, flow, response } => self.response(now, tx, flow, &response),
             sip::Event::TimedOut { tx } => self.failed(now, tx, 408),
@@ -308,9 +310,9 @@ impl<P: MediaPorts> Embedded<P> {
         }
     }
 
-    fn acknowledged(&mut self, ack: &Request) {
+    fn acknowledged(&mut self, flow: Flow, ack: &Request) {
         let Some(id) = DialogId::of_request(ack).and_then(|id| self.by_dialog.get(&id)).copied() else { return };
-        self.take_late_answer(id, ack);
+        self.take_late_answer(id, flow, ack);
         if let Some(Leg { role: Role::Guest { acknowledged }, .. }) = self.legs.get_mut(&id)
             && !std::mem::replace(acknowledged, true)
         {

@@ -17,9 +17,11 @@ impl<P: MediaPorts> Embedded<P> {
     /// A request inside a dialog of ours.
     pub(super) fn in_dialog(&mut self, now: Now, tx: ServerTx, flow: Flow, request: Request) {
         let known = DialogId::of_request(&request).and_then(|id| self.by_dialog.get(&id)).copied();
-        let Some((id, leg)) = known.and_then(|id| self.legs.get_mut(&id).map(|leg| (id, leg))) else {
-            return self.respond(now, tx, &request, 481);
-        };
+        let Some(id) = known else { return self.endpoint.respond_stateless(tx, request.reply(481, "")) };
+        if !self.is_its_phone(now, tx, flow, &request, id) {
+            return;
+        }
+        let Some(leg) = self.legs.get_mut(&id) else { return };
         let in_order = leg.dialog.as_mut().is_some_and(|dialog| dialog.accepts(&request).is_ok());
         if !in_order {
             return self.respond(now, tx, &request, 500);
@@ -29,8 +31,25 @@ impl<P: MediaPorts> Embedded<P> {
             Method::Invite => self.reinvite(now, tx, id, request),
             Method::Bye => self.bye(now, tx, id, &request),
             Method::Info => self.info(now, tx, id, &request),
-            Method::Options => self.options(now, tx, &request),
-            _ => self.not_allowed(now, tx, &request),
+            Method::Options => self.options(tx, &request),
+            _ => self.not_allowed(tx, &request),
+        }
+    }
+
+    /// Behind a NAT a phone's port may change in a call; when its address does, it must prove again who it is.
+    fn is_its_phone(&mut self, now: Now, tx: ServerTx, flow: Flow, request: &Request, id: LegId) -> bool {
+        let Some(leg) = self.legs.get(&id) else { return false };
+        if leg.flow.remote.ip() == flow.remote.ip() {
+            return true;
+        }
+        let number = leg.number.clone();
+        match self.admit(now, tx, flow, request) {
+            Some(source) if source == number => true,
+            Some(_) => {
+                self.respond(now, tx, request, 403);
+                false
+            }
+            None => false,
         }
     }
 
@@ -236,9 +255,11 @@ impl<P: MediaPorts> Embedded<P> {
         Some(media.offer(media.codec.into_iter().collect(), direction, events))
     }
 
-    pub(super) fn take_late_answer(&mut self, id: LegId, ack: &Request) {
+    /// An ACK cannot be challenged, so one from another address moves no media.
+    pub(super) fn take_late_answer(&mut self, id: LegId, flow: Flow, ack: &Request) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
-        if std::mem::take(&mut leg.media.awaits_answer) && self.take_answer(id, &ack.body).is_some() {
+        let its_phone = leg.flow.remote.ip() == flow.remote.ip();
+        if std::mem::take(&mut leg.media.awaits_answer) && its_phone && self.take_answer(id, &ack.body).is_some() {
             self.apply(id);
         }
     }

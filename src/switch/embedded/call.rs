@@ -3,6 +3,7 @@
 use super::{
     Embedded, Now, Purpose,
     leg::{Leg, LegMedia, MediaPorts, Role},
+    pulse::Pulse,
 };
 use crate::{
     media,
@@ -122,7 +123,15 @@ impl<P: MediaPorts> Embedded<P> {
             }
         };
         let role = Role::Party { call: id, side: Side::Callee };
-        let leg = Leg { role, number: target.clone(), flow, invite: None, dialog: None, media };
+        let leg = Leg {
+            role,
+            number: target.clone(),
+            flow,
+            invite: None,
+            dialog: None,
+            media,
+            pulse: Pulse::new(now.instant),
+        };
         self.legs.insert(callee, leg);
         let stage = Stage::Ringing { branches: vec![], deadline: now.instant + self.config.ring_timeout, best: 480 };
         let call = Call {
@@ -161,7 +170,8 @@ impl<P: MediaPorts> Embedded<P> {
         self.by_dialog.insert(dialog.id().clone(), id);
         self.by_server_tx.insert(tx, id);
         let invite = Some((tx, request.clone()));
-        self.legs.insert(id, Leg { role, number, flow, invite, dialog: Some(dialog), media });
+        let pulse = Pulse::new(now.instant);
+        self.legs.insert(id, Leg { role, number, flow, invite, dialog: Some(dialog), media, pulse });
         Ok(id)
     }
 

@@ -1,3 +1,4 @@
+use super::pulse::Pulse;
 use crate::{
     media::{self, LegParams},
     model::{CallId, Codec, ExtensionNumber, LegId, Side},
@@ -28,6 +29,7 @@ pub(super) struct Leg {
     /// None while a called phone has not answered.
     pub dialog: Option<Dialog>,
     pub media: LegMedia,
+    pub pulse: Pulse,
 }
 
 pub(super) enum Role {

@@ -3,7 +3,7 @@
 //! Sans-IO. In: SIP from the transports, digits and ends of prompts from the media plane, `Command`s, the time.
 //! Out: SIP to send, commands for the media plane, `Event`s, registrations to keep.
 //! Who may call at all is settled in `door`; a call is set up in `call`, changed and ended in `talk`; legs that dialled
-//! a feature code, and supervisors attached to a call, live in `guest`.
+//! a feature code, and supervisors attached to a call, live in `guest`; phones that vanished are found out in `pulse`.
 //! Absent on purpose: sign-in, rights and prompts (the desk), sockets (`MediaPorts` binds them), transfer and trunks.
 
 mod call;
@@ -11,6 +11,7 @@ mod directory;
 mod door;
 mod guest;
 mod leg;
+mod pulse;
 mod talk;
 #[cfg(test)]
 mod tests;
@@ -80,6 +81,8 @@ pub struct Embedded<P> {
     by_dialog: BTreeMap<DialogId, LegId>,
     by_server_tx: BTreeMap<ServerTx, LegId>,
     by_client_tx: BTreeMap<ClientTx, Purpose>,
+    /// When the legs are next asked whether they are still there.
+    round_at: Option<Instant>,
     draining: bool,
     outputs: VecDeque<Output>,
 }
@@ -92,6 +95,8 @@ enum Purpose {
     Abandoned { request: Box<Request> },
     /// A change of media passed on to the other party.
     Renegotiate { call: CallId },
+    /// Is the phone still there?
+    Pulse { leg: LegId },
     /// BYE or INFO: nothing depends on the answer.
     Courtesy,
 }
@@ -126,6 +131,7 @@ impl<P: MediaPorts> Embedded<P> {
             by_dialog: BTreeMap::new(),
             by_server_tx: BTreeMap::new(),
             by_client_tx: BTreeMap::new(),
+            round_at: None,
             draining: false,
             outputs: VecDeque::new(),
         }
@@ -169,12 +175,13 @@ impl<P: MediaPorts> Embedded<P> {
         self.registrar.handle_timeout(now.unix_ms);
         self.drain_endpoint(now);
         self.give_up_ringing(now);
+        self.feel_pulses(now);
         self.drain_endpoint(now);
     }
 
     pub fn poll_timeout(&self) -> Option<Instant> {
         let ringing = self.calls.values().filter_map(Call::ring_deadline);
-        ringing.chain(self.endpoint.poll_timeout()).min()
+        ringing.chain(self.endpoint.poll_timeout()).chain(self.next_round()).min()
     }
 
     pub fn poll_output(&mut self) -> Option<Output> {
@@ -266,10 +273,15 @@ impl<P: MediaPorts> Embedded<P> {
                     self.let_go(now, &mut dialog, flow);
                 }
             }
+            Some(Purpose::Pulse { leg }) if !response.is_provisional() => {
+                let leg = *leg;
+                self.by_client_tx.remove(&tx);
+                self.pulse_response(now, leg, response);
+            }
             Some(Purpose::Courtesy) if !response.is_provisional() => {
                 self.by_client_tx.remove(&tx);
             }
-            Some(Purpose::Courtesy) | None => {}
+            Some(Purpose::Pulse { .. } | Purpose::Courtesy) | None => {}
         }
     }
 
@@ -278,6 +290,7 @@ impl<P: MediaPorts> Embedded<P> {
         match self.by_client_tx.remove(&tx) {
             Some(Purpose::Ring { call }) => self.branch_failed(now, call, tx, code),
             Some(Purpose::Renegotiate { call }) => self.renegotiation_failed(now, call, code),
+            Some(Purpose::Pulse { leg }) => self.no_pulse(now, leg, code),
             Some(Purpose::Abandoned { .. } | Purpose::Courtesy) | None => {}
         }
     }
@@ -296,17 +309,8 @@ impl<P: MediaPorts> Embedded<P> {
 
     /// A 2xx of ours that nobody acknowledged: the dialog is of no use (RFC 3261 §13.3.1.4).
     fn unacknowledged(&mut self, now: Now, tx: ServerTx) {
-        let Some(id) = self.by_server_tx.remove(&tx) else { return };
-        match self.legs.get(&id).map(|leg| &leg.role) {
-            Some(Role::Party { call, .. }) => {
-                let call = *call;
-                self.end_call(now, call, None);
-            }
-            Some(Role::Guest { .. }) => {
-                self.hang_up_guest(now, id);
-                self.event(Event::HungUp { leg: id });
-            }
-            None => {}
+        if let Some(id) = self.by_server_tx.remove(&tx) {
+            self.lose(now, id);
         }
     }
 

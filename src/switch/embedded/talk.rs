@@ -4,6 +4,7 @@ use super::{
     Embedded, Now, Purpose,
     call::{Call, Renegotiation, Stage},
     leg::{Leg, MediaPorts, Role},
+    pulse::Pulse,
 };
 use crate::{
     media,
@@ -27,6 +28,7 @@ impl<P: MediaPorts> Embedded<P> {
             return self.respond(now, tx, &request, 500);
         }
         leg.flow = flow;
+        leg.pulse = Pulse::new(now.instant);
         match request.method {
             Method::Invite => self.reinvite(now, tx, id, request),
             Method::Bye => self.bye(now, tx, id, &request),
@@ -91,7 +93,7 @@ impl<P: MediaPorts> Embedded<P> {
         self.send_in_dialog(now, id, Method::Bye, None);
     }
 
-    fn send_in_dialog(
+    pub(super) fn send_in_dialog(
         &mut self,
         now: Now,
         id: LegId,

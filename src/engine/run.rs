@@ -13,7 +13,7 @@ use crate::{
     dialplan::DialPlan,
     ivr::IvrConfig,
     media::{self, clip::Clips, port::Media, ports::Ports},
-    model::{Codec, Entropy, ExtensionNumber, IdMaker, LegId, SessionId},
+    model::{Codec, Entropy, ExtensionNumber, IdMaker, LegId, Refusal, SessionId},
     sip::{
         Binding, Endpoint, EndpointConfig, Flow, Registrar, RegistrarConfig, Transport,
         digest::{Algorithm, Authenticator},
@@ -84,14 +84,24 @@ pub struct Engine {
     news: mpsc::Receiver<Vec<store::Change>>,
     poke: Arc<Notify>,
     recheck: Interval,
+    reading: Reading,
     drain: Duration,
     control_socket: PathBuf,
+}
+
+/// The reading of the extensions.
+enum Reading {
+    Done,
+    Running,
+    /// Something changed since it began.
+    Outdated,
+    Failed,
 }
 
 /// Side work that is finished.
 enum Done {
     Reply(LegId, Reply),
-    Directory(Directory),
+    Directory(store::Result<Directory>),
     RightLost(SessionId),
 }
 
@@ -104,6 +114,9 @@ impl Engine {
         let (media, media_events) =
             Media::start(options.clips, entropy.fork()).context("cannot start the media thread")?;
         let media = Arc::new(media);
+        // Followed before anything is read, so that no change falls between.
+        let poke = Arc::new(Notify::new());
+        let news = news::follow(store.clone(), Arc::clone(&poke)).await?;
         let mut registrar = Registrar::new(RegistrarConfig::default());
         registrar.load(bindings(&store, clock::now().unix_ms).await?);
         let switch = Embedded::new(Parts {
@@ -125,8 +138,6 @@ impl Engine {
             ports: LegOpener::new(options.rtp, Arc::clone(&media)),
             entropy: entropy.fork(),
         });
-        let poke = Arc::new(Notify::new());
-        let news = news::follow(store.clone(), Arc::clone(&poke)).await?;
         let (scribe, scribe_task) = Scribe::start(store.clone());
         let (done, work_done) = mpsc::channel(MAX_REPLIES);
         Ok(Engine {
@@ -145,6 +156,7 @@ impl Engine {
             news,
             poke,
             recheck: interval(RECHECK_INTERVAL),
+            reading: Reading::Done,
             drain: options.drain,
             control_socket: options.control_socket,
         })
@@ -201,7 +213,7 @@ impl Engine {
             Some(done) = self.work_done.recv() => self.take(done),
             Some(asked) = self.asked.recv() => self.asked(asked),
             Some(changes) = self.news.recv() => self.changed(&changes),
-            _ = self.recheck.tick() => self.recheck_rights(),
+            _ = self.recheck.tick() => self.recheck(),
             () = sleep_until(wake.into()) => {}
         }
         let now = clock::now();
@@ -257,12 +269,17 @@ impl Engine {
             desk::Output::Ask(leg, question) => {
                 let far_ends = match &question {
                     desk::Question::Rights { target, .. } => far_ends(&self.switch.calls(), target),
-                    desk::Question::SignIn { .. } | desk::Question::RecordStart(_) => vec![],
+                    desk::Question::SignIn { .. } => vec![],
                 };
-                let (store, scribe) = (self.store.clone(), self.scribe.clone());
-                self.beside(
-                    async move { Some(Done::Reply(leg, work::answer(&store, &scribe, question, far_ends).await)) },
-                );
+                let store = self.store.clone();
+                self.beside(async move { Some(Done::Reply(leg, work::answer(&store, question, far_ends).await)) });
+            }
+            desk::Output::RecordStart(leg, rows) => {
+                let written = self.scribe.write_start(rows);
+                self.beside(async move {
+                    let written = if written.await { Ok(()) } else { Err(Refusal::StoreUnavailable) };
+                    Some(Done::Reply(leg, Reply::StartRecorded(written)))
+                });
             }
         }
     }
@@ -284,32 +301,70 @@ impl Engine {
         match done {
             Done::Reply(leg, reply) => {
                 let calls = self.switch.calls();
+                let starts = matches!(reply, Reply::StartRecorded(_));
                 self.desk.reply(now.instant, now.unix_ms, leg, reply, &calls);
+                if let Some(view) = self.desk.session_of(leg).filter(|_| starts) {
+                    // The right may have gone while the start was being written down.
+                    self.recheck_right(view.clone());
+                }
             }
-            Done::Directory(directory) => self.switch.set_directory(now, directory),
+            Done::Directory(read) => self.take_directory(now, read),
             Done::RightLost(session) => self.desk.right_lost(now.instant, session),
         }
     }
 
     fn changed(&mut self, changes: &[store::Change]) {
         if changes.iter().any(|change| matches!(change, store::Change::Extension(_) | store::Change::Unknown)) {
-            let store = self.store.clone();
-            self.beside(async move {
-                let read = directory(&store).await;
-                read.inspect_err(|error| tracing::error!(%error, "the extensions could not be read again"))
-                    .ok()
-                    .map(Done::Directory)
-            });
+            self.read_directory();
+        }
+        self.recheck_rights();
+    }
+
+    /// One reading at a time, so that an older one never replaces a newer.
+    fn read_directory(&mut self) {
+        match self.reading {
+            Reading::Running | Reading::Outdated => self.reading = Reading::Outdated,
+            Reading::Done | Reading::Failed => {
+                self.reading = Reading::Running;
+                let store = self.store.clone();
+                self.beside(async move { Some(Done::Directory(directory(&store).await)) });
+            }
+        }
+    }
+
+    fn take_directory(&mut self, now: Now, read: store::Result<Directory>) {
+        let outdated = matches!(self.reading, Reading::Outdated);
+        match read {
+            Ok(directory) => {
+                self.reading = Reading::Done;
+                self.switch.set_directory(now, directory);
+            }
+            Err(error) => {
+                self.reading = Reading::Failed;
+                tracing::error!(%error, "the extensions could not be read again: another try follows");
+            }
+        }
+        if outdated {
+            self.read_directory();
+        }
+    }
+
+    /// What time alone changes, and what could not be read.
+    fn recheck(&mut self) {
+        if let Reading::Failed = self.reading {
+            self.read_directory();
         }
         self.recheck_rights();
     }
 
     /// A right is judged not only at the start: who loses it hears no more.
     fn recheck_rights(&self) {
-        for view in self.desk.sessions().cloned() {
-            let store = self.store.clone();
-            self.beside(async move { still_allowed(&store, &view).await.is_err().then_some(Done::RightLost(view.id)) });
-        }
+        self.desk.sessions().cloned().for_each(|view| self.recheck_right(view));
+    }
+
+    fn recheck_right(&self, view: SessionView) {
+        let store = self.store.clone();
+        self.beside(async move { still_allowed(&store, &view).await.is_err().then_some(Done::RightLost(view.id)) });
     }
 
     fn asked(&mut self, Asked { request, answer }: Asked) {

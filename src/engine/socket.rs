@@ -2,7 +2,7 @@
 
 use super::control::{Answer, MAX_REQUEST_BYTES, Request};
 use anyhow::Context;
-use std::{fs, io, os::unix::fs::PermissionsExt, path::Path};
+use std::{fs, io, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{UnixListener, UnixStream},
@@ -11,6 +11,9 @@ use tokio::{
 
 /// Requests that may wait for the engine at once.
 const MAX_WAITING: usize = 64;
+
+/// How long to wait when the system has no more descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 pub struct Asked {
     pub request: Request,
@@ -45,7 +48,11 @@ async fn accept_all(listener: UnixListener, asked: mpsc::Sender<Asked>) {
                     #[expect(clippy::disallowed_methods, reason = "the engine owns its tasks")]
                     tokio::spawn(serve(stream, asked.clone()));
                 }
-                Err(error) => tracing::warn!(%error, "the control socket could not accept"),
+                Err(error) => {
+                    tracing::warn!(%error, "the control socket could not accept");
+                    #[expect(clippy::disallowed_methods, reason = "there is no event that tells of free descriptors")]
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
             }
         }
     }

@@ -3,7 +3,6 @@
 use super::{
     clock,
     desk::{Question, Reply, Rights},
-    scribe::Scribe,
 };
 use crate::{
     model::{AccountId, ExtensionNumber, Refusal},
@@ -11,7 +10,7 @@ use crate::{
 };
 
 /// Answers one question. `far_ends` are the extensions that the target of a question about rights is talking to.
-pub async fn answer(store: &Store, scribe: &Scribe, question: Question, far_ends: Vec<ExtensionNumber>) -> Reply {
+pub async fn answer(store: &Store, question: Question, far_ends: Vec<ExtensionNumber>) -> Reply {
     match question {
         Question::SignIn { dial_id, password, source, mode } => {
             let at_ms = clock::now().unix_ms;
@@ -21,10 +20,6 @@ pub async fn answer(store: &Store, scribe: &Scribe, question: Question, far_ends
         Question::Rights { account, target } => {
             let numbers = [vec![target], far_ends].concat();
             Reply::Rights(rights(store, account, numbers).await.map_err(unavailable))
-        }
-        Question::RecordStart(rows) => {
-            let written = scribe.write_and_wait(rows).await;
-            Reply::StartRecorded(if written { Ok(()) } else { Err(Refusal::StoreUnavailable) })
         }
     }
 }

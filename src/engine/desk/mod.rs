@@ -29,6 +29,8 @@ use std::{
 pub enum Output {
     Switch(Command),
     Ask(LegId, Question),
+    /// A session's beginning, to be written down before any row that comes later; only then may audio open.
+    RecordStart(LegId, Vec<AuditEvent>),
     /// To be written down; nothing waits for it.
     Record(AuditEvent),
 }
@@ -46,8 +48,6 @@ pub enum Question {
         account: AccountId,
         target: ExtensionNumber,
     },
-    /// Write these down; only then may audio open.
-    RecordStart(Vec<AuditEvent>),
 }
 
 pub enum Reply {
@@ -163,13 +163,22 @@ impl Desk {
 
     pub fn shut_down(&mut self, now: Instant) {
         self.befall(now, |_| true, Happening::Shutdown);
+        let begun = self.guests.values_mut().filter_map(|guest| match &mut guest.stage {
+            Stage::Talking { wish, .. } => wish.take()?.start,
+            Stage::Spying { .. } => None,
+        });
+        for start in begun.collect::<Vec<_>>() {
+            self.record(session_row(&start.view, AuditKind::End, EndCause::Shutdown.as_str()));
+        }
+    }
+
+    /// The session of one leg.
+    pub fn session_of(&self, leg: LegId) -> Option<&SessionView> {
+        self.guests.get(&leg).and_then(Guest::live_session)
     }
 
     pub fn sessions(&self) -> impl Iterator<Item = &SessionView> {
-        self.guests.values().filter_map(|guest| match &guest.stage {
-            Stage::Spying { session, view } if session.is_live() => Some(view),
-            Stage::Spying { .. } | Stage::Talking { .. } => None,
-        })
+        self.guests.values().filter_map(Guest::live_session)
     }
 
     pub fn poll_timeout(&self) -> Option<Instant> {
@@ -277,7 +286,7 @@ impl Desk {
                 };
                 let rows = vec![session_row(&view, AuditKind::Attempt, ""), session_row(&view, AuditKind::Start, "")];
                 wish.start = Some(Start { view, side, settings });
-                self.ask(leg, Question::RecordStart(rows));
+                self.outputs.push_back(Output::RecordStart(leg, rows));
             }
         }
     }
@@ -408,6 +417,13 @@ impl Desk {
 }
 
 impl Guest {
+    fn live_session(&self) -> Option<&SessionView> {
+        match &self.stage {
+            Stage::Spying { session, view } if session.is_live() => Some(view),
+            Stage::Spying { .. } | Stage::Talking { .. } => None,
+        }
+    }
+
     fn poll_timeout(&self) -> Option<Instant> {
         match &self.stage {
             Stage::Talking { ivr, .. } => ivr.poll_timeout(),

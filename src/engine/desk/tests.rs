@@ -20,6 +20,8 @@ struct Rig {
     terminals: BTreeMap<ExtensionNumber, Terminal>,
     settings: Settings,
     audit_works: bool,
+    /// What is to be written down is not answered yet.
+    scribe_is_slow: bool,
     log: Vec<String>,
 }
 
@@ -58,6 +60,7 @@ impl Rig {
                 .into(),
             settings: Settings::default(),
             audit_works: true,
+            scribe_is_slow: false,
             log: vec![],
         }
     }
@@ -96,6 +99,14 @@ impl Rig {
             match output {
                 Output::Switch(command) => self.log.push(in_words(&command)),
                 Output::Record(row) => self.log.push(row_in_words(&row)),
+                Output::RecordStart(leg, rows) => {
+                    self.log.extend(rows.iter().map(row_in_words));
+                    if self.scribe_is_slow {
+                        continue;
+                    }
+                    let written = if self.audit_works { Ok(()) } else { Err(Refusal::StoreUnavailable) };
+                    self.desk.reply(self.now, NOW_MS, leg, Reply::StartRecorded(written), &self.calls);
+                }
                 Output::Ask(leg, question) => {
                     let reply = self.reply(question);
                     self.desk.reply(self.now, NOW_MS, leg, reply, &self.calls);
@@ -116,10 +127,6 @@ impl Rig {
                 at: MinuteOfWeek::new(0, 12, 0),
                 settings: self.settings,
             })),
-            Question::RecordStart(rows) => {
-                self.log.extend(rows.iter().map(row_in_words));
-                Reply::StartRecorded(if self.audit_works { Ok(()) } else { Err(Refusal::StoreUnavailable) })
-            }
         }
     }
 
@@ -297,4 +304,22 @@ fn an_administrator_ends_a_session_by_its_id() {
     rig.drain();
     assert_eq!(rig.log(), "detach\naudit end ended-by-administrator\nhang up");
     assert!(!rig.desk.end_session(rig.now, session));
+}
+
+#[test]
+fn a_start_that_is_still_being_written_gets_its_end_when_the_supervisor_hangs_up_or_the_engine_stops() {
+    for (stops, cause) in [(false, "supervisor-hung-up"), (true, "shutdown")] {
+        let mut rig = Rig::new();
+        rig.scribe_is_slow = true;
+        rig.listen(Mode::Monitor).forget();
+        match stops {
+            true => rig.desk.shut_down(rig.now),
+            false => rig.desk.handle(rig.now, Event::HungUp { leg: rig.leg }),
+        }
+        rig.drain();
+        assert_eq!(rig.log(), format!("audit end {cause}"));
+        rig.desk.reply(rig.now, NOW_MS, rig.leg, Reply::StartRecorded(Ok(())), &rig.calls);
+        rig.drain();
+        assert!(!rig.attached());
+    }
 }

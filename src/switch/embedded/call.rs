@@ -48,8 +48,10 @@ pub(super) struct Renegotiation {
     pub tx: ServerTx,
     pub request: Request,
     pub client: ClientTx,
-    /// What the party had declared before.
-    pub before: Option<sdp::Description>,
+    /// When the other party is given up; `None` once it was.
+    pub deadline: Option<Instant>,
+    /// What the party had declared before, and the codec agreed then.
+    pub before: (Option<sdp::Description>, Option<Codec>),
 }
 
 impl Call {
@@ -60,10 +62,11 @@ impl Call {
         }
     }
 
-    pub fn ring_deadline(&self) -> Option<Instant> {
-        match self.stage {
-            Stage::Ringing { deadline, .. } => Some(deadline),
-            Stage::Talking { .. } => None,
+    /// Until when a phone may keep the other waiting.
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.stage {
+            Stage::Ringing { deadline, .. } => Some(*deadline),
+            Stage::Talking { renegotiation } => renegotiation.as_ref()?.deadline,
         }
     }
 
@@ -148,7 +151,7 @@ impl<P: MediaPorts> Embedded<P> {
         Ok(id)
     }
 
-    /// A leg for a phone that sent us an INVITE with an offer we can meet.
+    /// A leg for a phone that sent us an INVITE, with an offer we can meet or none.
     pub(super) fn incoming_leg(
         &mut self,
         now: Now,
@@ -158,12 +161,16 @@ impl<P: MediaPorts> Embedded<P> {
         number: ExtensionNumber,
         role: Role,
     ) -> Result<LegId, u16> {
-        let offer = sdp::read(&request.body).map_err(|_| 488_u16)?;
+        // Without an offer, ours goes out in the 200 (RFC 3261 §13.2.1).
+        let offer = match request.body.is_empty() {
+            true => None,
+            false => Some(sdp::read(&request.body).map_err(|_| 488_u16)?),
+        };
         let tag = self.entropy.token();
         let dialog = Dialog::uas(request, &tag, &self.contact(flow)).map_err(|_| 400_u16)?;
         let id = self.ids.make(now.unix_ms);
         let mut media = self.open_media(id, flow)?;
-        if media.take(offer, &self.config.codecs, None).is_none() {
+        if offer.is_some_and(|offer| media.take(offer, &self.config.codecs, None).is_none()) {
             self.media(media::Command::Close { leg: id });
             return Err(488);
         }
@@ -188,7 +195,7 @@ impl<P: MediaPorts> Embedded<P> {
     fn ring(&mut self, now: Now, id: CallId) {
         let Some(call) = self.calls.get(&id) else { return };
         let (callee, target) = (call.callee, call.callee_number.clone());
-        let (codecs, events) = self.offered_to_callee(call.caller);
+        let (codecs, events) = self.offered_beside(call.caller);
         let Some(leg) = self.legs.get_mut(&callee) else { return };
         let offer = leg.media.offer(codecs, sdp::Direction::SendRecv, events);
         let bindings = self.registrar.contacts_of(&target, now.unix_ms);
@@ -202,14 +209,14 @@ impl<P: MediaPorts> Embedded<P> {
         }
     }
 
-    /// The caller's codecs first, so that nothing needs transcoding, then the others we speak; and telephone-events if
-    /// the caller has them.
-    fn offered_to_callee(&self, caller: LegId) -> (Vec<Codec>, bool) {
+    /// For the phone that talks to `other`: that one's codecs first, so that nothing needs transcoding, then the others
+    /// we speak; and telephone-events unless `other` lacks them.
+    fn offered_beside(&self, other: LegId) -> (Vec<Codec>, bool) {
         let ours = &self.config.codecs;
-        let Some(Leg { media, .. }) = self.legs.get(&caller) else { return (ours.clone(), false) };
+        let Some(Leg { media, .. }) = self.legs.get(&other) else { return (ours.clone(), true) };
         let shared = media.shared(ours);
         let others = ours.iter().filter(|codec| !shared.contains(codec));
-        (shared.iter().chain(others).copied().collect(), media.has_events())
+        (shared.iter().chain(others).copied().collect(), media.remote.is_none() || media.has_events())
     }
 
     fn invite(&mut self, id: CallId, contact: &Uri, flow: Flow, offer: Vec<u8>) -> Request {
@@ -305,6 +312,7 @@ impl<P: MediaPorts> Embedded<P> {
     /// The caller takes the callee's codec if it offered it, so that packets need no transcoding.
     fn agree(&mut self, caller: LegId, codec: Codec) {
         if let Some(Leg { media, .. }) = self.legs.get_mut(&caller)
+            && !media.codec_told
             && media.shared(&self.config.codecs).contains(&codec)
         {
             media.codec = Some(codec);
@@ -319,13 +327,15 @@ impl<P: MediaPorts> Embedded<P> {
 
     /// What we declare to a phone: the direction that its other party leaves us, and events if that party has them too.
     pub(super) fn toward(&self, id: LegId) -> (sdp::Direction, bool) {
-        let other = match self.legs.get(&id).map(|leg| &leg.role) {
-            Some(Role::Party { call, side }) => {
-                self.calls.get(call).and_then(|call| self.legs.get(&call.leg(side.other())))
-            }
-            Some(Role::Guest { .. }) | None => None,
-        };
+        let other = self.beside(id).and_then(|other| self.legs.get(&other));
         other.map_or((sdp::Direction::SendRecv, true), |leg| (leg.media.direction(), leg.media.has_events()))
+    }
+
+    fn beside(&self, id: LegId) -> Option<LegId> {
+        match self.legs.get(&id)?.role {
+            Role::Party { call, side } => Some(self.calls.get(&call)?.leg(side.other())),
+            Role::Guest { .. } => None,
+        }
     }
 
     /// Lets the media of both parties flow, and everybody hear whom they may.
@@ -343,6 +353,10 @@ impl<P: MediaPorts> Embedded<P> {
     /// Answers the INVITE of a phone that called us, with our SDP where media begins.
     pub(super) fn answer_invite(&mut self, now: Now, id: LegId, code: u16, with_media: bool) {
         let (direction, events) = self.toward(id);
+        let codecs = match self.beside(id) {
+            Some(other) => self.offered_beside(other).0,
+            None => self.config.codecs.clone(),
+        };
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let Some((tx, request)) = &leg.invite else { return };
         let (tx, flow, mut response) = (*tx, leg.flow, request.reply(code, ""));
@@ -350,8 +364,8 @@ impl<P: MediaPorts> Embedded<P> {
         if let Ok(to) = request.headers.to() {
             response.headers.set("To", to.with_param("tag", &dialog.id().local_tag));
         }
-        if with_media && let Some(answer) = leg.media.answer(direction, events) {
-            response.set_body(sdp::CONTENT_TYPE, answer);
+        if with_media && let Some(body) = leg.media.describe(code, codecs, direction, events) {
+            response.set_body(sdp::CONTENT_TYPE, body);
         }
         if code >= 200 {
             leg.invite = None;
@@ -386,10 +400,11 @@ impl<P: MediaPorts> Embedded<P> {
         }
     }
 
-    pub(super) fn give_up_ringing(&mut self, now: Now) {
-        let late = |call: &&Call| call.ring_deadline().is_some_and(|deadline| deadline <= now.instant);
+    pub(super) fn give_up_waiting(&mut self, now: Now) {
+        let late = |call: &&Call| call.deadline().is_some_and(|deadline| deadline <= now.instant);
         for id in self.calls.values().filter(late).map(|call| call.id).collect::<Vec<_>>() {
             self.give_up(now, id, 480);
+            self.give_up_renegotiation(now, id);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::{
     Embedded, Now,
+    call::{Call, Stage},
     leg::{MediaPorts, Role},
 };
 use crate::{
@@ -106,7 +107,10 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     pub(super) fn attach(&mut self, session: SessionId, leg: LegId, call: CallId, side: Side, mode: Mode) {
-        let Some(target) = self.calls.get_mut(&call) else { return };
+        if !self.is_guest(leg) {
+            return;
+        }
+        let Some(target @ Call { stage: Stage::Talking { .. }, .. }) = self.calls.get_mut(&call) else { return };
         target.listeners.insert(session, Listener { leg, side, mode });
         self.attached.insert(session, call);
         self.media(media::Command::Listen { leg, on: false });

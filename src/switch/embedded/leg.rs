@@ -50,13 +50,22 @@ pub(super) struct LegMedia {
     /// What the phone declared last, in an offer or an answer.
     pub remote: Option<sdp::Description>,
     pub codec: Option<Codec>,
+    /// The phone has been told of the codec in an early answer, and may read no second one.
+    pub codec_told: bool,
     /// Our offer went out in a 2xx; the ACK brings the answer.
     pub awaits_answer: bool,
 }
 
 impl LegMedia {
     pub fn new(local: SocketAddr, session_id: u64) -> Self {
-        Self { local, origin: sdp::Origin::new(session_id), remote: None, codec: None, awaits_answer: false }
+        Self {
+            local,
+            origin: sdp::Origin::new(session_id),
+            remote: None,
+            codec: None,
+            codec_told: false,
+            awaits_answer: false,
+        }
     }
 
     /// As the phone sees it.
@@ -90,6 +99,22 @@ impl LegMedia {
     pub fn offer(&mut self, codecs: Vec<Codec>, direction: sdp::Direction, events: bool) -> Vec<u8> {
         self.origin.advance();
         sdp::offer(&self.origin, &self.declaration(codecs, direction, events))
+    }
+
+    /// What goes into our response to an INVITE: the answer, or in the 200 an offer where the INVITE had none.
+    pub fn describe(
+        &mut self,
+        code: u16,
+        codecs: Vec<Codec>,
+        direction: sdp::Direction,
+        events: bool,
+    ) -> Option<Vec<u8>> {
+        if self.remote.is_some() {
+            self.codec_told = true;
+            return self.answer(direction, events);
+        }
+        self.awaits_answer = code >= 200;
+        self.awaits_answer.then(|| self.offer(codecs, direction, events))
     }
 
     /// Answers the offer last taken. `direction` is what we would do; the offer may leave less of it.

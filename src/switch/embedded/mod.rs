@@ -174,14 +174,14 @@ impl<P: MediaPorts> Embedded<P> {
         self.endpoint.handle_timeout(now.instant);
         self.registrar.handle_timeout(now.unix_ms);
         self.drain_endpoint(now);
-        self.give_up_ringing(now);
+        self.give_up_waiting(now);
         self.feel_pulses(now);
         self.drain_endpoint(now);
     }
 
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let ringing = self.calls.values().filter_map(Call::ring_deadline);
-        ringing.chain(self.endpoint.poll_timeout()).chain(self.next_round()).min()
+        let waiting = self.calls.values().filter_map(Call::deadline);
+        waiting.chain(self.endpoint.poll_timeout()).chain(self.next_round()).min()
     }
 
     pub fn poll_output(&mut self) -> Option<Output> {
@@ -246,7 +246,7 @@ impl<P: MediaPorts> Embedded<P> {
         match event {
             sip::Event::Request { tx, flow, request } => self.request(now, tx, flow, request),
             sip::Event::Cancelled { tx } => self.cancelled(now, tx),
-            sip::Event::Ack { flow, request } => self.acknowledged(flow, &request),
+            sip::Event::Ack { flow, request } => self.acknowledged(now, flow, &request),
             sip::Event::Unacked { tx } => self.unacknowledged(now, tx),
             sip::Event::Response { tx, flow, response } => self.response(now, tx, flow, &response),
             sip::Event::TimedOut { tx } => self.failed(now, tx, 408),
@@ -296,7 +296,7 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     fn cancelled(&mut self, now: Now, tx: ServerTx) {
-        let Some(id) = self.by_server_tx.get(&tx).copied() else { return };
+        let Some(id) = self.by_server_tx.get(&tx).copied() else { return self.cancel_renegotiation(now, tx) };
         match self.legs.get(&id).map(|leg| &leg.role) {
             Some(Role::Party { call, .. }) => {
                 let call = *call;
@@ -314,9 +314,12 @@ impl<P: MediaPorts> Embedded<P> {
         }
     }
 
-    fn acknowledged(&mut self, flow: Flow, ack: &Request) {
+    fn acknowledged(&mut self, now: Now, flow: Flow, ack: &Request) {
         let Some(id) = DialogId::of_request(ack).and_then(|id| self.by_dialog.get(&id)).copied() else { return };
         self.take_late_answer(id, flow, ack);
+        if self.legs.get(&id).is_some_and(|leg| leg.media.remote.is_none()) {
+            return self.lose(now, id);
+        }
         if let Some(Leg { role: Role::Guest { acknowledged }, .. }) = self.legs.get_mut(&id)
             && !std::mem::replace(acknowledged, true)
         {

@@ -13,6 +13,10 @@ use crate::{
     spy,
     switch::Event,
 };
+use std::time::Duration;
+
+/// How long a phone may take over a change of media: nobody needs to be asked.
+const RENEGOTIATION_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl<P: MediaPorts> Embedded<P> {
     /// A request inside a dialog of ours.
@@ -73,7 +77,7 @@ impl<P: MediaPorts> Embedded<P> {
     /// Ends a call at once; the party on `gone` needs no BYE.
     pub(super) fn end_call(&mut self, now: Now, id: CallId, gone: Option<Side>) {
         if matches!(self.calls.get(&id), Some(Call { stage: Stage::Ringing { .. }, .. })) {
-            return self.give_up(now, id, 480);
+            return self.give_up(now, id, if gone.is_some() { 487 } else { 480 });
         }
         let Some(call) = self.calls.remove(&id) else { return };
         if let Stage::Talking { renegotiation: Some(pending) } = call.stage {
@@ -156,9 +160,9 @@ impl<P: MediaPorts> Embedded<P> {
             return self.respond(now, tx, &request, 491);
         }
         let (here, there) = if from == Side::Caller { (*caller, *callee) } else { (*callee, *caller) };
-        let before = self.legs.get(&here).and_then(|leg| leg.media.remote.clone());
-        let direction = offer.session.direction;
-        if before.as_ref().is_some_and(|before| before.session.direction == direction) {
+        let Some(media) = self.legs.get(&here).map(|leg| &leg.media) else { return };
+        let before = (media.remote.clone(), media.codec);
+        if media.remote.is_some() && media.direction() == offer.session.direction {
             return self.accept_offer(now, tx, here, &request, offer);
         }
         let ours = &self.config.codecs;
@@ -169,13 +173,14 @@ impl<P: MediaPorts> Embedded<P> {
         if taken.is_none() {
             return self.respond(now, tx, &request, 488);
         }
-        let Some(body) = self.offer_to(there) else { return };
-        let Some(client) = self.send_in_dialog(now, there, Method::Invite, Some((sdp::CONTENT_TYPE, body))) else {
-            return;
+        let body = self.offer_to(there).map(|body| (sdp::CONTENT_TYPE, body));
+        let Some(client) = self.send_in_dialog(now, there, Method::Invite, body) else {
+            return self.respond(now, tx, &request, 500);
         };
         self.by_client_tx.insert(client, Purpose::Renegotiate { call: id });
         if let Some(Call { stage: Stage::Talking { renegotiation }, .. }) = self.calls.get_mut(&id) {
-            *renegotiation = Some(Renegotiation { from, tx, request, client, before });
+            let deadline = Some(now.instant + RENEGOTIATION_TIMEOUT);
+            *renegotiation = Some(Renegotiation { from, tx, request, client, deadline, before });
         }
         self.join(id);
     }
@@ -210,12 +215,27 @@ impl<P: MediaPorts> Embedded<P> {
     pub(super) fn renegotiation_failed(&mut self, now: Now, id: CallId, code: u16) {
         let Some((pending, here, _)) = self.take_renegotiation(id) else { return };
         if let Some(leg) = self.legs.get_mut(&here) {
-            leg.media.remote = pending.before;
+            (leg.media.remote, leg.media.codec) = pending.before;
         }
         self.join(id);
         self.respond(now, pending.tx, &pending.request, code);
         if matches!(code, 408 | 481) {
             self.end_call(now, id, None);
+        }
+    }
+
+    /// The party that asked thinks better of it; what the other one says decides all the same (RFC 3261 §9.1).
+    pub(super) fn cancel_renegotiation(&mut self, now: Now, tx: ServerTx) {
+        let asked = |call: &&Call| matches!(&call.stage, Stage::Talking { renegotiation: Some(one) } if one.tx == tx);
+        if let Some(id) = self.calls.values().find(asked).map(|call| call.id) {
+            self.give_up_renegotiation(now, id);
+        }
+    }
+
+    pub(super) fn give_up_renegotiation(&mut self, now: Now, id: CallId) {
+        if let Some(Call { stage: Stage::Talking { renegotiation: Some(pending) }, .. }) = self.calls.get_mut(&id) {
+            pending.deadline = None;
+            self.endpoint.cancel(now.instant, pending.client);
         }
     }
 
@@ -293,6 +313,7 @@ impl<P: MediaPorts> Embedded<P> {
         if let Some(body) = body {
             response.set_body(sdp::CONTENT_TYPE, body);
         }
+        self.by_server_tx.retain(|_, one| *one != id);
         self.by_server_tx.insert(tx, id);
         self.endpoint.respond(now.instant, tx, response);
     }

@@ -1,6 +1,7 @@
 //! The switch among phones in virtual time. The rig is the network: it hands datagrams to the switch and sorts what comes
 //! out by the phone it is for. Phones are scripts; each has an address and the password that its number spells.
 
+mod changes;
 mod pulse;
 mod strangers;
 

@@ -144,6 +144,7 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     pub fn transport_failed(&mut self, now: Now, flow: Flow) {
+        self.doubt(now, flow);
         self.endpoint.transport_failed(now.instant, flow);
         self.drain_endpoint(now);
     }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     model::LegId,
-    sip::{Method, Response},
+    sip::{Flow, Method, Response},
     switch::Event,
 };
 use std::time::{Duration, Instant};
@@ -24,14 +24,14 @@ const MAX_BROKEN: u8 = 2;
 /// What is known of a phone's being there.
 #[derive(Clone, Copy)]
 pub(super) struct Pulse {
-    /// When it said something last, or was asked.
-    last: Instant,
+    ask_at: Instant,
+    /// How often in a row the way to it was broken.
     broken: u8,
 }
 
 impl Pulse {
     pub fn new(now: Instant) -> Self {
-        Self { last: now, broken: 0 }
+        Self { ask_at: now + QUIET, broken: 0 }
     }
 }
 
@@ -46,11 +46,11 @@ impl<P: MediaPorts> Embedded<P> {
             return;
         }
         self.round_at = Some(now.instant + ROUND);
-        let quiet = |leg: &Leg| leg.invite.is_none() && leg.dialog.is_some() && now.instant >= leg.pulse.last + QUIET;
+        let quiet = |leg: &Leg| leg.invite.is_none() && leg.dialog.is_some() && leg.pulse.ask_at <= now.instant;
         let quiet: Vec<LegId> = self.legs.iter().filter(|(_, leg)| quiet(leg)).map(|(id, _)| *id).collect();
         for id in quiet {
             if let Some(leg) = self.legs.get_mut(&id) {
-                leg.pulse.last = now.instant;
+                leg.pulse.ask_at = now.instant + QUIET;
             }
             if let Some(tx) = self.send_in_dialog(now, id, Method::Options, None) {
                 self.by_client_tx.insert(tx, Purpose::Pulse { leg: id });
@@ -71,9 +71,22 @@ impl<P: MediaPorts> Embedded<P> {
 
     pub(super) fn no_pulse(&mut self, now: Now, id: LegId, code: u16) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
-        leg.pulse.broken += 1;
+        leg.pulse.broken = leg.pulse.broken.saturating_add(1);
         if code == 408 || leg.pulse.broken >= MAX_BROKEN {
-            self.lose(now, id);
+            return self.lose(now, id);
+        }
+        leg.pulse.ask_at = now.instant + ROUND;
+        // A phone that connected anew is reached where it has registered since.
+        let here = leg.flow;
+        let ways = self.registrar.contacts_of(&leg.number, now.unix_ms).into_iter().map(|binding| binding.flow);
+        let mut others = ways.filter(|way| *way != here && way.remote.ip() == here.remote.ip());
+        leg.flow = others.next().unwrap_or(here);
+    }
+
+    /// A connection has closed: the phones that spoke on it are asked soon.
+    pub(super) fn doubt(&mut self, now: Now, flow: Flow) {
+        for leg in self.legs.values_mut().filter(|leg| leg.flow == flow) {
+            leg.pulse.ask_at = leg.pulse.ask_at.min(now.instant);
         }
     }
 

@@ -59,14 +59,25 @@ fn a_phone_that_knows_nothing_of_the_call_has_left_it_and_one_that_knows_no_opti
 }
 
 #[test]
-fn a_connection_that_broke_once_ends_nothing() {
-    let mut rig = Rig::new();
-    rig.talk();
-    for calls in [1, 0] {
-        minutes(&mut rig, 1, &["1000"]);
-        rig.after(Duration::from_secs(45));
+fn a_connection_that_closed_ends_a_call_only_when_the_phone_does_not_come_back() {
+    for comes_back in [true, false] {
+        let mut rig = Rig::new();
+        rig.talk();
+        minutes(&mut rig, 1, &["1000", "1001"]);
+        rig.switch.transport_failed(rig.now, flow("1001"));
+        let mut anew = flow("1001");
+        anew.remote.set_port(7000);
+        if comes_back {
+            rig.switch.registrar.load(vec![Binding { flow: anew, ..binding("1001") }]);
+        }
+        rig.after(Duration::from_secs(15));
+        rig.received("1001", Method::Options);
+        rig.switch.transport_failed(rig.now, flow("1001"));
+        rig.after(Duration::from_secs(15));
+        let asked_anew = rig.inbox.iter().any(|(to, _)| *to == anew.remote);
+        assert_eq!(asked_anew, comes_back);
         rig.switch.transport_failed(rig.now, flow("1001"));
         rig.drain();
-        assert_eq!(rig.switch.calls().len(), calls);
+        assert_eq!(rig.switch.calls().len(), usize::from(comes_back));
     }
 }

@@ -7,6 +7,7 @@ mod audit;
 mod check;
 pub mod config;
 mod control;
+mod demo;
 mod dial_id;
 pub mod dialplan_files;
 mod dtmf;
@@ -64,7 +65,7 @@ async fn carry_out(command: Command, named: Option<&Path>) -> anyhow::Result<Exi
     let loaded = loaded?;
     match command {
         Command::Serve { drain } => serve::serve(loaded, drain).await?,
-        Command::Demo { once, out } => return serve::demo(loaded, once, out).await,
+        Command::Demo { once, out } => return demo::demo(loaded, once, out).await,
         Command::Extension(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Account(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::DialId(command) => command.run(&Office::open(loaded.config).await?).await?,

@@ -40,7 +40,8 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
     Store::open(options).await.with_context(|| format!("cannot open the store ({label}) that store.url names"))
 }
 
-fn make_folder(folder: &Path) -> anyhow::Result<()> {
+/// With what is missing above it, for its owner alone.
+pub fn make_folder(folder: &Path) -> anyhow::Result<()> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.with_context(|| format!("cannot make the folder {}", folder.display()))
 }

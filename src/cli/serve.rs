@@ -59,7 +59,7 @@ pub fn options(config: &Config, drain: Duration) -> anyhow::Result<Options> {
     })
 }
 
-fn clips(config: &Config) -> anyhow::Result<Clips> {
+pub fn clips(config: &Config) -> anyhow::Result<Clips> {
     let (dir, language) = (config.prompts.dir.as_deref(), config.prompts.language.as_str());
     Clips::load(language, |file| prompts::read(dir, file).ok())
         .with_context(|| format!("the prompts of `{language}` cannot be used: run `sasayaki check`"))
@@ -91,7 +91,8 @@ async fn warn_of_other_realms(store: &Store) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+/// Ready when the process is asked to end.
+pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
         tokio::select! {
@@ -99,12 +100,4 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
     })
-}
-
-pub async fn demo(
-    _loaded: Loaded,
-    _once: bool,
-    _out: Option<std::path::PathBuf>,
-) -> anyhow::Result<std::process::ExitCode> {
-    anyhow::bail!("the demo is not built yet")
 }

@@ -22,6 +22,14 @@ pub fn read(dir: Option<&Path>, file: &str) -> io::Result<Cow<'static, [u8]>> {
     }
 }
 
+/// What a prompt says, and the same in English: the table of `prompts/README.md`, from which it was spoken.
+pub fn texts(prompt: Prompt) -> Option<(&'static str, &'static str)> {
+    let table = EMBEDDED.get_file("README.md")?.contents_utf8()?;
+    let row = table.lines().find(|line| line.starts_with(&format!("| `{}.wav` |", prompt.file_stem())))?;
+    let mut cells = row.split('|').map(str::trim).skip(3);
+    Some((cells.next()?, cells.next()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -32,5 +40,14 @@ mod tests {
             assert!(wav(None, language, prompt).is_ok_and(|bytes| bytes.starts_with(b"RIFF")), "{language} {prompt:?}");
         }
         assert!(wav(None, "tlh", Prompt::Error).is_err());
+    }
+
+    #[test]
+    fn every_prompt_is_written_down_in_both_languages() {
+        for (japanese, english) in Prompt::SPOKEN.map(|prompt| texts(prompt).unwrap()) {
+            assert!(!japanese.is_ascii() && english.is_ascii() && !english.is_empty(), "{japanese} {english}");
+        }
+        assert_eq!(texts(Prompt::SignInFailed).unwrap().0, "サインインできません");
+        assert_eq!(texts(Prompt::Chime), None);
     }
 }

@@ -46,6 +46,11 @@ impl Clip {
         self.linear.len() / FRAME_SAMPLES
     }
 
+    /// At 8 kHz.
+    pub fn samples(&self) -> &[i16] {
+        &self.linear
+    }
+
     pub(super) fn linear(&self, frame: usize) -> &Frame {
         self.linear.as_chunks().0.get(frame).unwrap_or(&SILENT_FRAME)
     }

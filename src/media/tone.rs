@@ -4,7 +4,7 @@ use super::codec::SAMPLE_RATE;
 use std::f64::consts::{PI, TAU};
 
 /// Two falling-away notes a fourth apart, clear of every DTMF frequency (697–941 and 1209–1633 Hz) and its doubles.
-const CHIME_NOTES_HZ: [f64; 2] = [2050.0, 2733.0];
+pub const CHIME_NOTES_HZ: [f64; 2] = [2050.0, 2733.0];
 const CHIME_NOTE_MS: u32 = 170;
 const CHIME_DECAY_MS: f64 = 70.0;
 /// The level of a full-scale sine in dBm0 (ITU-T G.711, table 5: µ-law).

@@ -1,0 +1,255 @@
+//! The house of the demo: a folder that goes with it, a store, an engine, and three phones.
+
+use super::{
+    super::{
+        config::{Config, StoreUrl},
+        office, serve,
+    },
+    ear::CODEC,
+    party::Party,
+};
+use crate::{
+    access::right::Grant,
+    dialplan::DialPlan,
+    engine::{Engine, Options},
+    ivr::IvrConfig,
+    media::{clip::Clips, ports::Ports},
+    model::{Codec, Entropy, Level, ModeSet, Resource, Role, Secret},
+    phone::{DtmfWay, Phone, PhoneConfig},
+    sip::{Transport, digest::Algorithm},
+    store::{self, Actor, NewAccount, NewExtension, Store, keys::os_random},
+};
+use anyhow::Context;
+use std::{
+    env, fs,
+    future::Future,
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{sync::oneshot, task::JoinHandle, time};
+
+/// How long anything may take that ought to happen at once.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const SIP_PORT: u16 = 5060;
+const RTP_PORTS: (u16, u16) = (20_000, 29_999);
+/// How often a port is looked for that is free for UDP and TCP alike.
+const MAX_PORT_ATTEMPTS: usize = 16;
+const VISITOR_EXTENSION: &str = "3001";
+const DIAL_ID_DIGITS: u32 = 4;
+const PASSWORD_DIGITS: u32 = 6;
+
+pub struct House {
+    pub sip: SocketAddr,
+    pub dialplan: DialPlan,
+    pub clips: Arc<Clips>,
+    pub supervisor: Phone,
+    pub agent: Phone,
+    pub customer: Phone,
+    /// What the demo's supervisor keys in.
+    pub supervisor_keys: Keys,
+    pub visitor: Visitor,
+    stop: oneshot::Sender<()>,
+    engine: JoinHandle<()>,
+    _folder: Folder,
+}
+
+/// A dial-operation ID and its password.
+pub struct Keys {
+    pub dial_id: Secret,
+    pub password: Secret,
+}
+
+/// What the visitor needs for a softphone and a keypad.
+pub struct Visitor {
+    pub extension: &'static str,
+    pub phone_password: Secret,
+    pub keys: Keys,
+}
+
+impl House {
+    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        let mut entropy = Entropy::from_seed(os_random());
+        let folder = Folder::make(&mut entropy)?;
+        let sip = free_address()?;
+        let store = open_store(&folder.0, sip.ip()).await?;
+        let visitor = Visitor {
+            extension: VISITOR_EXTENSION,
+            phone_password: digits(PASSWORD_DIGITS, &mut entropy),
+            keys: Keys::draw(&mut entropy),
+        };
+        let supervisor_keys = Keys::draw(&mut entropy);
+        let phone_passwords = [(); 3].map(|()| Secret::new(entropy.token()));
+        for (party, password) in Party::ALL.iter().zip(&phone_passwords) {
+            add_extension(&store, party.extension(), party.name(), password).await?;
+        }
+        add_extension(&store, visitor.extension, "visitor", &visitor.phone_password).await?;
+        add_supervisor(&store, "supervisor", Party::Supervisor.extension(), &supervisor_keys).await?;
+        add_supervisor(&store, "visitor", visitor.extension, &visitor.keys).await?;
+
+        let clips = Arc::new(serve::clips(config)?);
+        let options = options(sip, Arc::clone(&clips), &folder.0)?;
+        let engine = Engine::start(options, store).await.context("the demo's engine does not start")?;
+        let (stop, stopped) = oneshot::channel();
+        let engine = beside(engine.run(async {
+            // Either way it is time.
+            let _ = stopped.await;
+        }));
+        let [supervisor, agent, customer] = {
+            let mut phones = Vec::new();
+            for (party, password) in Party::ALL.into_iter().zip(phone_passwords) {
+                phones.push(phone(party, password, sip, entropy.fork()).await?);
+            }
+            phones.try_into().map_err(|_| anyhow::anyhow!("a phone is missing"))?
+        };
+        Ok(Self {
+            sip,
+            dialplan: DialPlan::default(),
+            clips,
+            supervisor,
+            agent,
+            customer,
+            supervisor_keys,
+            visitor,
+            stop,
+            engine,
+            _folder: folder,
+        })
+    }
+
+    /// Why it listens where it does, if there is something to say.
+    pub fn port_reason(&self) -> String {
+        if self.sip.port() == SIP_PORT { String::new() } else { format!(" ({SIP_PORT} is taken)") }
+    }
+
+    pub async fn close(self) {
+        // An engine that is gone has stopped.
+        let _ = self.stop.send(());
+        let _ = time::timeout(PATIENCE, self.engine).await;
+    }
+}
+
+impl Keys {
+    fn draw(entropy: &mut Entropy) -> Self {
+        Self { dial_id: digits(DIAL_ID_DIGITS, entropy), password: digits(PASSWORD_DIGITS, entropy) }
+    }
+}
+
+/// Says in time that something took too long.
+pub async fn in_time<T, E>(what: &str, doing: impl Future<Output = Result<T, E>>) -> anyhow::Result<T>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let done = time::timeout(PATIENCE, doing).await;
+    let done = done.map_err(|_| anyhow::anyhow!("{what}: not within {} s", PATIENCE.as_secs()))?;
+    done.with_context(|| what.to_owned())
+}
+
+fn options(sip: SocketAddr, clips: Arc<Clips>, folder: &Path) -> anyhow::Result<Options> {
+    let [low, high, ..] = os_random();
+    Ok(Options {
+        listen: vec![(Transport::Udp, sip), (Transport::Tcp, sip)],
+        domain: sip.ip().to_string(),
+        digest: vec![Algorithm::Md5],
+        advertise: None,
+        rtp: Ports::new(HERE, RTP_PORTS, u16::from_le_bytes([low, high]))?,
+        codecs: Codec::ALL.to_vec(),
+        dialplan: DialPlan::default(),
+        clips,
+        ivr: IvrConfig::default(),
+        max_concurrent: 0,
+        control_socket: folder.join("control.sock"),
+        drain: Duration::ZERO,
+    })
+}
+
+async fn open_store(folder: &Path, realm: IpAddr) -> anyhow::Result<Store> {
+    let url = StoreUrl::Sqlite(folder.join("demo.db")).to_url();
+    let options = store::Options::new(url.expose(), folder, folder.join("pepper.key"), realm.to_string());
+    Store::open(options).await.context("the demo's store cannot be opened")
+}
+
+async fn add_extension(store: &Store, number: &str, name: &str, password: &Secret) -> anyhow::Result<()> {
+    let (name, password) = (name.to_owned(), password.clone());
+    let new = NewExtension { number: number.parse()?, name, protected: false, password };
+    Ok(store.add_extension(&Actor::cli(), new).await?)
+}
+
+/// Somebody who may listen to the agent's phone.
+async fn add_supervisor(store: &Store, login: &str, extension: &str, keys: &Keys) -> anyhow::Result<()> {
+    let actor = Actor::cli();
+    let account = NewAccount {
+        login: login.to_owned(),
+        role: Role::Supervisor,
+        name: login.to_owned(),
+        extension: Some(extension.parse()?),
+        password: keys.password.clone(),
+    };
+    store.add_account(&actor, account).await?;
+    store.set_dial_id(&actor, login, keys.dial_id.expose(), keys.password.clone()).await?;
+    let resource = Resource::Terminal(Party::Agent.extension().parse()?);
+    let grant = Grant { level: Level::Edit, modes: ModeSet::USUAL, hours: None };
+    Ok(store.grant(&actor, login, &resource, &grant).await?)
+}
+
+async fn phone(party: Party, password: Secret, registrar: SocketAddr, entropy: Entropy) -> anyhow::Result<Phone> {
+    let phone = Phone::start(PhoneConfig {
+        user: party.extension().to_owned(),
+        password,
+        registrar,
+        transport: Transport::Udp,
+        ip: registrar.ip(),
+        codecs: vec![CODEC],
+        dtmf: DtmfWay::Rfc4733,
+        voice: party.voice(),
+        entropy,
+    })?;
+    in_time(&format!("the {}'s phone registers", party.name()), phone.register()).await?;
+    Ok(phone)
+}
+
+/// The usual port if nobody has it.
+fn free_address() -> anyhow::Result<SocketAddr> {
+    let usual = SocketAddr::new(HERE, SIP_PORT);
+    let is_free = |address| UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok();
+    if is_free(usual) {
+        return Ok(usual);
+    }
+    for _ in 0..MAX_PORT_ATTEMPTS {
+        let address = UdpSocket::bind((HERE, 0))?.local_addr()?;
+        if is_free(address) {
+            return Ok(address);
+        }
+    }
+    anyhow::bail!("no port is free for SIP on {HERE}")
+}
+
+fn digits(count: u32, entropy: &mut Entropy) -> Secret {
+    Secret::new(format!("{:0width$}", entropy.bits() % 10_u128.pow(count), width = count as usize))
+}
+
+/// Goes with everything in it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn make(entropy: &mut Entropy) -> anyhow::Result<Self> {
+        let folder = Self(env::temp_dir().join(format!("sasayaki-demo-{}", entropy.token())));
+        office::make_folder(&folder.0)?;
+        Ok(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What cannot be removed is left to whoever cleans the folder of temporary things.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn beside(work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+    #[expect(clippy::disallowed_methods, reason = "the engine runs beside its phones")]
+    tokio::spawn(work)
+}

@@ -237,7 +237,7 @@ fn registrar(algorithm: Algorithm) -> SocketAddr {
     let address = transports.local(Transport::Udp).unwrap();
     let mut endpoint = Endpoint::new(EndpointConfig::default(), Entropy::from_seed([9; 32]));
     let mut registrar = Registrar::default();
-    let mut authenticator = Authenticator::new("house", vec![algorithm], [7; 32]);
+    let mut authenticator = Authenticator::new("house", [7; 32]);
     #[expect(clippy::disallowed_methods, reason = "the registrar runs beside the phones")]
     tokio::spawn(async move {
         while let Some(Inbound::Message { flow, bytes }) = inbound.recv().await {
@@ -249,13 +249,16 @@ fn registrar(algorithm: Algorithm) -> SocketAddr {
                     Some(Ok(credentials)) => {
                         let ha1 = |algorithm| Some(digest::ha1(algorithm, "1000", "house", &Secret::new("secret")));
                         let extension: ExtensionNumber = credentials.username.parse().unwrap();
-                        let response = match authenticator.verify(0, &request.method, &credentials, ha1) {
+                        let response = match authenticator.verify(0, &request.method, &credentials, &[algorithm], ha1) {
                             Verdict::Accepted => registrar.register(0, &extension, flow, &request),
-                            _ => authenticator.challenge(0, &request, Asker::Server, false),
+                            _ => authenticator.challenge(0, &request, Asker::Server, &[algorithm], false),
                         };
                         endpoint.respond(now(), tx, response);
                     }
-                    _ => endpoint.respond_stateless(tx, authenticator.challenge(0, &request, Asker::Server, false)),
+                    _ => endpoint.respond_stateless(
+                        tx,
+                        authenticator.challenge(0, &request, Asker::Server, &[algorithm], false),
+                    ),
                 }
             }
             while let Some(transmit) = endpoint.poll_transmit() {

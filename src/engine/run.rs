@@ -122,6 +122,7 @@ impl Engine {
         let switch = Embedded::new(Parts {
             config: embedded::Config {
                 domain: options.domain.clone(),
+                digest: options.digest,
                 advertise: options.advertise,
                 codecs: options.codecs,
                 ring_timeout: RING_TIMEOUT,
@@ -134,7 +135,7 @@ impl Engine {
                 entropy.fork(),
             ),
             registrar,
-            authenticator: Authenticator::new(options.domain, options.digest, os_random()),
+            authenticator: Authenticator::new(options.domain, os_random()),
             ports: LegOpener::new(options.rtp, Arc::clone(&media)),
             entropy: entropy.fork(),
         });
@@ -455,6 +456,7 @@ async fn directory(store: &Store) -> store::Result<Directory> {
         name: entry.name,
         ha1_md5: entry.ha1_md5,
         ha1_sha256: entry.ha1_sha256,
+        digest: entry.digest.map(|names| names.iter().filter_map(|name| Algorithm::from_name(name)).collect()),
     })))
 }
 

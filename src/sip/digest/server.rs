@@ -19,7 +19,6 @@ const COUNT_WINDOW: u32 = 64;
 /// that a right answer has used are remembered.
 pub struct Authenticator {
     realm: String,
-    algorithms: Vec<Algorithm>,
     /// Keyed, and cloned for each seal.
     mac: Hmac<Sha256>,
     issued: u32,
@@ -51,24 +50,31 @@ pub enum Verdict {
 }
 
 impl Authenticator {
-    /// `algorithms` in the order in which they are offered; `key` is random and new with every start.
-    pub fn new(realm: impl Into<String>, algorithms: Vec<Algorithm>, key: [u8; 32]) -> Self {
+    /// `key` is random and new with every start.
+    pub fn new(realm: impl Into<String>, key: [u8; 32]) -> Self {
         // HMAC fills its block with zeros after the key.
         let mut block = [0; 64];
         block[..32].copy_from_slice(&key);
         let mac = Hmac::new(&block.into());
-        Self { realm: realm.into(), algorithms, mac, issued: 0, used: BTreeMap::new(), forgotten: (0, 0) }
+        Self { realm: realm.into(), mac, issued: 0, used: BTreeMap::new(), forgotten: (0, 0) }
     }
 
     pub fn realm(&self) -> &str {
         &self.realm
     }
 
-    /// The 401 or 407 for a request, one challenge for each algorithm (RFC 8760 §2.4). The To tag is the caller's.
-    pub fn challenge(&mut self, now_unix_ms: u64, request: &Request, asker: Asker, stale: bool) -> Response {
+    /// The 401 or 407 for a request, one challenge for each algorithm in its order (RFC 8760 §2.4). The To tag is the caller's.
+    pub fn challenge(
+        &mut self,
+        now_unix_ms: u64,
+        request: &Request,
+        asker: Asker,
+        algorithms: &[Algorithm],
+        stale: bool,
+    ) -> Response {
         let mut response = request.reply(asker.status(), "");
         let nonce = self.new_nonce(now_unix_ms);
-        for algorithm in self.algorithms.clone() {
+        for &algorithm in algorithms {
             let challenge = Challenge {
                 realm: self.realm.clone(),
                 nonce: nonce.clone(),
@@ -95,17 +101,19 @@ impl Authenticator {
         first_error
     }
 
-    /// `ha1_for` gives the user's HA1 in hex, or `None` for an unknown user. The digest URI is hashed as received.
+    /// `algorithms` are those that this user may use; `ha1_for` gives the user's HA1 in hex, or `None` for an unknown
+    /// user. The digest URI is hashed as received.
     pub fn verify(
         &mut self,
         now_unix_ms: u64,
         method: &Method,
         credentials: &Credentials,
+        algorithms: &[Algorithm],
         ha1_for: impl FnOnce(Algorithm) -> Option<Secret>,
     ) -> Verdict {
         let algorithm = credentials.algorithm;
         let Some(count) = &credentials.count else { return Verdict::Unacceptable };
-        if credentials.realm != self.realm || !self.algorithms.contains(&algorithm) {
+        if credentials.realm != self.realm || !algorithms.contains(&algorithm) {
             return Verdict::Unacceptable;
         }
         let ha1 = ha1_for(algorithm);
@@ -191,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_forgotten_nonce_is_not_fresh_again() {
-        let mut server = Authenticator::new("r", vec![Algorithm::Md5], [7; 32]);
+        let mut server = Authenticator::new("r", [7; 32]);
         let nonce = server.new_nonce(1000);
         let id = server.fresh(1000, &nonce).expect("fresh");
         assert!(server.note(id, 1));
@@ -204,7 +212,7 @@ mod tests {
 
     #[test]
     fn nonces_that_have_had_their_time_are_forgotten() {
-        let mut server = Authenticator::new("r", vec![Algorithm::Md5], [7; 32]);
+        let mut server = Authenticator::new("r", [7; 32]);
         server.note((1000, 1), 1);
         server.note((NONCE_LIFETIME_MS, 2), 1);
         server.forget_old(NONCE_LIFETIME_MS + 1001);

@@ -1,15 +1,37 @@
 use super::*;
-use crate::sip::{Headers, Method, Request};
+use crate::sip::{Headers, Method, Request, Response};
 use proptest::prelude::*;
 
 const NOW: u64 = 1_700_000_000_000;
 const URI: &str = "sip:0070%23@pbx.example";
 
-fn authenticator(algorithms: &[Algorithm]) -> Authenticator {
-    Authenticator::new("pbx.example", algorithms.to_vec(), [7; 32])
+/// A server, and the algorithms it offers to everybody.
+struct Server {
+    authenticator: Authenticator,
+    algorithms: Vec<Algorithm>,
 }
 
-fn challenge(server: &mut Authenticator, now: u64) -> Challenge {
+impl Server {
+    fn challenge(&mut self, now: u64, request: &Request, asker: Asker, stale: bool) -> Response {
+        self.authenticator.challenge(now, request, asker, &self.algorithms, stale)
+    }
+
+    fn verify(
+        &mut self,
+        now: u64,
+        method: &Method,
+        credentials: &Credentials,
+        ha1_for: impl FnOnce(Algorithm) -> Option<Secret>,
+    ) -> Verdict {
+        self.authenticator.verify(now, method, credentials, &self.algorithms, ha1_for)
+    }
+}
+
+fn authenticator(algorithms: &[Algorithm]) -> Server {
+    Server { authenticator: Authenticator::new("pbx.example", [7; 32]), algorithms: algorithms.to_vec() }
+}
+
+fn challenge(server: &mut Server, now: u64) -> Challenge {
     let response = server.challenge(now, &Request::new(Method::Invite, URI), Asker::Proxy, false);
     Challenge::strongest(&response.headers).expect("a challenge").1
 }
@@ -24,7 +46,7 @@ fn answer(challenge: &Challenge, password: &str, count: u32) -> Credentials {
     credentials.to_string().parse().unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn verify(server: &mut Authenticator, now: u64, credentials: &Credentials) -> Verdict {
+fn verify(server: &mut Server, now: u64, credentials: &Credentials) -> Verdict {
     server.verify(now, &Method::Invite, credentials, stored)
 }
 
@@ -109,7 +131,8 @@ fn a_nonce_that_is_old_or_of_another_key_is_stale_for_the_right_password_only() 
     let late = NOW + NONCE_LIFETIME_MS + 1;
     assert_eq!(verify(&mut server, late, &answer(&challenge, "open sesame", 1)), Verdict::Stale);
     assert_eq!(verify(&mut server, late, &answer(&challenge, "wrong", 1)), Verdict::Wrong);
-    let mut restarted = Authenticator::new("pbx.example", vec![Algorithm::Md5], [8; 32]);
+    let mut restarted = authenticator(&[Algorithm::Md5]);
+    restarted.authenticator = Authenticator::new("pbx.example", [8; 32]);
     assert_eq!(verify(&mut restarted, NOW, &answer(&challenge, "open sesame", 1)), Verdict::Stale);
 }
 
@@ -142,12 +165,12 @@ fn the_credentials_of_our_realm_are_found_among_others() {
     let mut server = authenticator(&[Algorithm::Md5]);
     let challenge = challenge(&mut server, NOW);
     let mut headers = Headers::default();
-    assert!(server.find(&headers, Asker::Proxy).is_none());
+    assert!(server.authenticator.find(&headers, Asker::Proxy).is_none());
     headers.push("Proxy-Authorization", "Basic abc");
     headers.push("Proxy-Authorization", answer(&Challenge { realm: "else".into(), ..challenge.clone() }, "x", 1));
-    assert!(server.find(&headers, Asker::Proxy).is_none());
+    assert!(server.authenticator.find(&headers, Asker::Proxy).is_none());
     headers.push("Proxy-Authorization", answer(&challenge, "x", 1));
-    assert!(server.find(&headers, Asker::Proxy).is_some_and(|found| found.is_ok()));
+    assert!(server.authenticator.find(&headers, Asker::Proxy).is_some_and(|found| found.is_ok()));
 }
 
 proptest! {

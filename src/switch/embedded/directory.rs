@@ -14,6 +14,8 @@ pub struct DirectoryEntry {
     pub name: String,
     pub ha1_md5: Secret,
     pub ha1_sha256: Secret,
+    /// The algorithms it is challenged with; `None`: as configured.
+    pub digest: Option<Vec<Algorithm>>,
 }
 
 impl Directory {

@@ -7,7 +7,7 @@ use crate::{
     model::ExtensionNumber,
     sip::{
         Flow, Method, Request, ServerTx, Uri,
-        digest::{Asker, Verdict},
+        digest::{Algorithm, Asker, Verdict},
     },
     switch::Event,
 };
@@ -87,10 +87,11 @@ impl<P: MediaPorts> Embedded<P> {
             }
             None => return self.challenge(now, tx, request, false),
         };
+        let algorithms = self.algorithms_of(&credentials.username);
         let number = credentials.username.parse::<ExtensionNumber>().ok();
         let entry = number.as_ref().and_then(|number| self.directory.get(number));
         let ha1_for = |algorithm| entry.map(|entry| entry.ha1(algorithm).clone());
-        match self.authenticator.verify(now.unix_ms, &request.method, &credentials, ha1_for) {
+        match self.authenticator.verify(now.unix_ms, &request.method, &credentials, &algorithms, ha1_for) {
             Verdict::Accepted if is_meant_for(&credentials.uri, request) => number,
             Verdict::Accepted => self.challenge(now, tx, request, false),
             Verdict::Stale => self.challenge(now, tx, request, true),
@@ -102,9 +103,18 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     fn challenge(&mut self, now: Now, tx: ServerTx, request: &Request, stale: bool) -> Option<ExtensionNumber> {
-        let response = self.authenticator.challenge(now.unix_ms, request, Asker::Server, stale);
+        // From proves nothing, but whoever lies about it is only asked in a way they cannot answer.
+        let claimed = request.headers.from().ok().and_then(|from| from.parsed_uri().ok()).and_then(|uri| uri.user);
+        let algorithms = self.algorithms_of(&claimed.unwrap_or_default());
+        let response = self.authenticator.challenge(now.unix_ms, request, Asker::Server, &algorithms, stale);
         self.endpoint.respond_stateless(tx, response);
         None
+    }
+
+    /// The extension's own digest algorithms, else the configured ones.
+    fn algorithms_of(&self, user: &str) -> Vec<Algorithm> {
+        let entry = user.parse().ok().and_then(|number| self.directory.get(&number));
+        entry.and_then(|entry| entry.digest.clone()).unwrap_or_else(|| self.config.digest.clone())
     }
 }
 

@@ -26,7 +26,7 @@ use crate::{
     model::{CallId, Codec, Entropy, IdMaker, LegId, SessionId},
     sip::{
         self, ClientTx, Dialog, DialogId, Endpoint, Flow, Registrar, Request, Response, ServerTx, Transmit,
-        digest::Authenticator,
+        digest::{Algorithm, Authenticator},
     },
 };
 use call::{Call, Stage};
@@ -46,6 +46,8 @@ pub struct Now {
 
 pub struct Config {
     pub domain: String,
+    /// What phones are challenged with, in this order; an extension may have its own.
+    pub digest: Vec<Algorithm>,
     /// The address for Contact and SDP when it is not the listening one.
     pub advertise: Option<IpAddr>,
     pub codecs: Vec<Codec>,

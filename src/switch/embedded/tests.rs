@@ -20,6 +20,9 @@ use std::net::SocketAddr;
 const DOMAIN: &str = "sip.example";
 const SERVER: &str = "192.0.2.1:5060";
 
+/// It is challenged with SHA-256, the others as configured with MD5.
+const SHA256_PHONE: &str = "1004";
+
 struct AnyPort(u16);
 
 impl MediaPorts for AnyPort {
@@ -68,7 +71,7 @@ fn sdp_of(phone: &str, direction: &str) -> Vec<u8> {
 
 impl Rig {
     fn new() -> Self {
-        let phones = ["1000", "1001", "1002", "1003"];
+        let phones = ["1000", "1001", "1002", "1003", SHA256_PHONE];
         let mut registrar = Registrar::new(RegistrarConfig::default());
         registrar.load(phones[..3].iter().map(|phone| binding(phone)).collect());
         let mut entropy = Entropy::from_seed([3; 32]);
@@ -77,6 +80,7 @@ impl Rig {
         let switch = Embedded::new(Parts {
             config: Config {
                 domain: DOMAIN.into(),
+                digest: vec![Algorithm::Md5],
                 advertise: None,
                 codecs: vec![Codec::Pcmu, Codec::Pcma],
                 ring_timeout: Duration::from_secs(60),
@@ -88,10 +92,11 @@ impl Rig {
                 name: String::new(),
                 ha1_md5: ha1(phone, Algorithm::Md5),
                 ha1_sha256: ha1(phone, Algorithm::Sha256),
+                digest: (phone == SHA256_PHONE).then(|| vec![Algorithm::Sha256]),
             })),
             endpoint: Endpoint::new(EndpointConfig::default(), entropy.fork()),
             registrar,
-            authenticator: Authenticator::new(DOMAIN, vec![Algorithm::Md5], [5; 32]),
+            authenticator: Authenticator::new(DOMAIN, [5; 32]),
             ports: AnyPort(10_000),
             entropy,
         });
@@ -463,6 +468,28 @@ fn a_phone_registers_only_as_itself() {
     let request = rig.request(Method::Register, "1003", "1000", vec![]);
     rig.authenticated("1003", request);
     rig.response("1003", 403);
+}
+
+#[test]
+fn an_extension_with_algorithms_of_its_own_is_asked_for_those_and_let_in_by_no_other() {
+    let mut rig = Rig::new();
+    let request = rig.request(Method::Register, SHA256_PHONE, SHA256_PHONE, vec![]);
+    rig.send(SHA256_PHONE, &Message::Request(request.clone()));
+    let challenge = rig.response(SHA256_PHONE, 401);
+    assert_eq!(Challenge::strongest(&challenge.headers).unwrap().1.algorithm, Algorithm::Sha256);
+    rig.with_credentials(SHA256_PHONE, request.clone(), &challenge);
+    rig.response(SHA256_PHONE, 200);
+
+    let (_, mut weaker) = Challenge::strongest(&challenge.headers).unwrap();
+    weaker.algorithm = Algorithm::Md5;
+    let mut again = request;
+    let secret = ha1(SHA256_PHONE, Algorithm::Md5);
+    let credentials = digest::authorize(&weaker, SHA256_PHONE, &secret, &again.method, &again.uri, "c", 2);
+    again.headers.push("Authorization", credentials);
+    again.headers.set("CSeq", "9 REGISTER");
+    again.headers.set("Via", format!("SIP/2.0/UDP {};branch=z9hG4bKweaker;rport", address(SHA256_PHONE)));
+    rig.send(SHA256_PHONE, &Message::Request(again));
+    rig.response(SHA256_PHONE, 401);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     media,
-    model::{CallId, Codec, ExtensionNumber, LegId, SessionId, Side},
+    model::{CallId, Codec, ExtensionNumber, HearMatrix, LegId, SessionId, Side},
     sip::{ClientTx, Dialog, Flow, Method, NameAddr, Request, Response, ServerTx, Uri, sdp},
     spy::{Conversation, Listener},
     switch::Event,
@@ -32,8 +32,16 @@ pub(super) struct Call {
 }
 
 pub(super) enum Stage {
-    Ringing { branches: Vec<Branch>, deadline: Instant, best: u16 },
-    Talking { renegotiation: Option<Renegotiation> },
+    /// `early`: the branch whose early media the caller has been given.
+    Ringing {
+        branches: Vec<Branch>,
+        early: Option<ClientTx>,
+        deadline: Instant,
+        best: u16,
+    },
+    Talking {
+        renegotiation: Option<Renegotiation>,
+    },
 }
 
 /// One contact being rung.
@@ -136,7 +144,8 @@ impl<P: MediaPorts> Embedded<P> {
             pulse: Pulse::new(now.instant),
         };
         self.legs.insert(callee, leg);
-        let stage = Stage::Ringing { branches: vec![], deadline: now.instant + self.config.ring_timeout, best: 480 };
+        let deadline = now.instant + self.config.ring_timeout;
+        let stage = Stage::Ringing { branches: vec![], early: None, deadline, best: 480 };
         let call = Call {
             id,
             caller,
@@ -252,7 +261,7 @@ impl<P: MediaPorts> Embedded<P> {
     pub(super) fn ring_response(&mut self, now: Now, call: CallId, tx: ClientTx, flow: Flow, response: &Response) {
         match response.code {
             ..=100 => {}
-            101..=199 => self.progress(now, call, response),
+            101..=199 => self.progress(now, call, tx, response),
             200..=299 => self.answered(now, call, tx, flow, response),
             code => {
                 self.by_client_tx.remove(&tx);
@@ -262,10 +271,13 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     /// Ringing, or early media: passed on to the caller.
-    fn progress(&mut self, now: Now, id: CallId, response: &Response) {
+    fn progress(&mut self, now: Now, id: CallId, tx: ClientTx, response: &Response) {
         let Some(call) = self.calls.get(&id) else { return };
         let (caller, callee) = (call.caller, call.callee);
         let codec = self.take_answer(callee, &response.body);
+        if let (Some(_), Some(Call { stage: Stage::Ringing { early, .. }, .. })) = (codec, self.calls.get_mut(&id)) {
+            *early = Some(tx);
+        }
         let code = if codec.is_some() { 183 } else { 180 };
         if let Some(codec) = codec {
             self.agree(caller, codec);
@@ -376,10 +388,19 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     pub(super) fn branch_failed(&mut self, now: Now, id: CallId, tx: ClientTx, code: u16) {
-        let Some(Call { stage: Stage::Ringing { branches, best, .. }, .. }) = self.calls.get_mut(&id) else { return };
+        let Some(Call { stage: Stage::Ringing { branches, early, best, .. }, caller, callee, .. }) =
+            self.calls.get_mut(&id)
+        else {
+            return;
+        };
         branches.retain(|branch| branch.tx != tx);
         *best = better(*best, code);
         let (none_left, code) = (branches.is_empty(), *best);
+        if early.take_if(|early| *early == tx).is_some() {
+            // Who has declined hears the caller no more, though others still ring.
+            let silence = HearMatrix::silent([*caller, *callee]);
+            self.media(media::Command::Hear(silence));
+        }
         if none_left {
             self.give_up(now, id, code);
         }

@@ -54,15 +54,32 @@ fn a_cancel_after_the_answer_ends_nothing() {
     assert_eq!(rig.call().state, CallState::Talking);
 }
 
+/// Extension 1001 stands at the place of 1003 too.
+fn two_contacts(rig: &mut Rig) {
+    let contact = format!("sip:1001@{}", address("1003")).parse().unwrap();
+    rig.switch.registrar.load(vec![Binding { contact, flow: flow("1003"), ..binding("1001") }]);
+}
+
+#[test]
+fn a_phone_that_gave_early_media_and_declines_hears_the_caller_no_more_while_another_rings() {
+    let mut rig = Rig::new();
+    two_contacts(&mut rig);
+    rig.invite("1000", "1001");
+    let (first, other) = (rig.received("1001", Method::Invite), rig.received("1003", Method::Invite));
+    let call = rig.switch.calls.values().next().unwrap();
+    let (caller, callee) = (call.caller, call.callee);
+    rig.answer("1003", &other, 183, sdp_of("1003", "sendrecv"));
+    assert!(rig.matrices.last().unwrap().hears(callee, caller));
+    rig.answer("1003", &other, 486, vec![]);
+    assert_eq!(rig.matrices.last(), Some(&HearMatrix::silent([caller, callee])));
+    rig.answer("1001", &first, 200, sdp_of("1001", "sendrecv"));
+    assert!(rig.matrices.last().unwrap().hears(callee, caller));
+}
+
 #[test]
 fn of_two_contacts_that_answer_the_first_talks_and_the_other_is_let_go() {
     let mut rig = Rig::new();
-    let second = Binding {
-        contact: format!("sip:1001@{}", address("1003")).parse().unwrap(),
-        flow: flow("1003"),
-        ..binding("1001")
-    };
-    rig.switch.registrar.load(vec![second]);
+    two_contacts(&mut rig);
     rig.invite("1000", "1001");
     let (first, other) = (rig.received("1001", Method::Invite), rig.received("1003", Method::Invite));
     rig.answer("1001", &first, 180, vec![]);

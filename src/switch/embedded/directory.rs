@@ -30,6 +30,17 @@ impl Directory {
     pub fn contains(&self, number: &ExtensionNumber) -> bool {
         self.0.contains_key(number)
     }
+
+    /// Whether the extension is here, with the secret that it had `before` if it was there.
+    pub fn vouches_as(&self, before: &Directory, number: &ExtensionNumber) -> bool {
+        match (self.get(number), before.get(number)) {
+            (Some(now), Some(before)) => {
+                now.ha1_md5.matches(&before.ha1_md5) && now.ha1_sha256.matches(&before.ha1_sha256)
+            }
+            (Some(_), None) => true,
+            (None, _) => false,
+        }
+    }
 }
 
 impl DirectoryEntry {

@@ -1,7 +1,7 @@
 //! Legs that dialled a feature code: answered here, spoken to by the desk, attached to a call as a supervisor.
 
 use super::{
-    Embedded, Now,
+    Directory, Embedded, Now,
     call::{Call, Stage},
     leg::{MediaPorts, Role},
 };
@@ -92,10 +92,10 @@ impl<P: MediaPorts> Embedded<P> {
         self.close_leg(id);
     }
 
-    /// A phone whose extension is no more has no business at the desk, nor in anybody's call.
-    pub(super) fn dismiss_strangers(&mut self, now: Now) {
+    /// A phone whose extension or secret is no more has no business at the desk, nor in anybody's call.
+    pub(super) fn dismiss_strangers(&mut self, now: Now, before: &Directory) {
         let guests = self.legs.iter().filter(|(_, leg)| matches!(leg.role, Role::Guest { .. }));
-        let gone = guests.filter(|(_, leg)| !self.directory.contains(&leg.number));
+        let gone = guests.filter(|(_, leg)| !self.directory.vouches_as(before, &leg.number));
         for id in gone.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.hang_up_guest(now, id);
             self.event(Event::HungUp { leg: id });

@@ -196,16 +196,17 @@ impl<P: MediaPorts> Embedded<P> {
         self.calls.values().map(|call| self.view(call)).collect()
     }
 
-    /// Extensions were added, changed or removed. Who is no more rings no more and listens no more; its calls go on.
+    /// Extensions were added, changed or removed. Who is no more, or was proven by a secret that is no more, rings no more
+    /// and listens no more; its calls go on.
     pub fn set_directory(&mut self, now: Now, directory: Directory) {
+        let before = std::mem::replace(&mut self.directory, directory);
         for number in self.registrar.extensions() {
-            if !directory.contains(&number) {
+            if !self.directory.vouches_as(&before, &number) {
                 self.registrar.remove_all(&number);
             }
         }
-        self.directory = directory;
         self.drain_bindings();
-        self.dismiss_strangers(now);
+        self.dismiss_strangers(now, &before);
         self.drain_endpoint(now);
     }
 

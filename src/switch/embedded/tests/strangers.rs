@@ -108,6 +108,31 @@ fn a_guest_whose_extension_is_removed_is_hung_up_and_calls_go_on() {
 }
 
 #[test]
+fn a_new_password_ends_what_the_old_one_let_in() {
+    let mut rig = Rig::new();
+    let (leg, _) = rig.guest("0070");
+    let entries = |password: &str| {
+        let password = password.to_owned();
+        ["1000", "1001", "1002"].map(|phone| {
+            let secret = if phone == "1002" { password.as_str() } else { phone };
+            let ha1 = |algorithm| digest::ha1(algorithm, phone, DOMAIN, &Secret::new(secret));
+            let (ha1_md5, ha1_sha256) = (ha1(Algorithm::Md5), ha1(Algorithm::Sha256));
+            DirectoryEntry { number: number(phone), name: "renamed".into(), ha1_md5, ha1_sha256 }
+        })
+    };
+    rig.switch.set_directory(rig.now, Directory::new(entries("1002")));
+    rig.drain();
+    assert!(rig.events.is_empty(), "a new name ends nothing");
+    rig.switch.set_directory(rig.now, Directory::new(entries("changed")));
+    rig.drain();
+    assert!(matches!(rig.events.pop(), Some(Event::HungUp { leg: gone }) if gone == leg));
+    rig.invite("1000", "1002");
+    rig.response("1000", 480);
+    rig.invite("1000", "1001");
+    rig.received("1001", Method::Invite);
+}
+
+#[test]
 fn what_anybody_may_ask_leaves_no_transaction_behind() {
     let mut rig = Rig::new();
     for method in [Method::Options, Method::Bye, Method::Subscribe, Method::Other("DANCE".into())] {

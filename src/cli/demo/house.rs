@@ -19,11 +19,12 @@ use crate::{
     sip::{Transport, digest::Algorithm},
     store::{self, Actor, NewAccount, NewExtension, Store, keys::os_random},
 };
-use anyhow::Context;
+use anyhow::{Context, bail};
 use std::{
     env, fs,
     future::Future,
-    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -36,8 +37,9 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const SIP_PORT: u16 = 5060;
 const RTP_PORTS: (u16, u16) = (20_000, 29_999);
-/// How often a port is looked for that is free for UDP and TCP alike.
+/// How many ports are tried.
 const MAX_PORT_ATTEMPTS: usize = 16;
+const VISITOR: &str = "visitor";
 const VISITOR_EXTENSION: &str = "3001";
 const DIAL_ID_DIGITS: u32 = 4;
 const PASSWORD_DIGITS: u32 = 6;
@@ -74,37 +76,31 @@ impl House {
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
         let mut entropy = Entropy::from_seed(os_random());
         let folder = Folder::make(&mut entropy)?;
-        let sip = free_address()?;
-        let store = open_store(&folder.0, sip.ip()).await?;
+        let store = open_store(&folder.0).await?;
         let visitor = Visitor {
             extension: VISITOR_EXTENSION,
             phone_password: digits(PASSWORD_DIGITS, &mut entropy),
             keys: Keys::draw(&mut entropy),
         };
         let supervisor_keys = Keys::draw(&mut entropy);
-        let phone_passwords = [(); 3].map(|()| Secret::new(entropy.token()));
-        for (party, password) in Party::ALL.iter().zip(&phone_passwords) {
-            add_extension(&store, party.extension(), party.name(), password).await?;
+        let password = Secret::new(entropy.token());
+        for party in Party::ALL {
+            add_extension(&store, party.extension(), party.name(), &password).await?;
         }
-        add_extension(&store, visitor.extension, "visitor", &visitor.phone_password).await?;
-        add_supervisor(&store, "supervisor", Party::Supervisor.extension(), &supervisor_keys).await?;
-        add_supervisor(&store, "visitor", visitor.extension, &visitor.keys).await?;
+        add_extension(&store, visitor.extension, VISITOR, &visitor.phone_password).await?;
+        add_supervisor(&store, Party::Supervisor.name(), Party::Supervisor.extension(), &supervisor_keys).await?;
+        add_supervisor(&store, VISITOR, visitor.extension, &visitor.keys).await?;
 
         let clips = Arc::new(serve::clips(config)?);
-        let options = options(sip, Arc::clone(&clips), &folder.0)?;
-        let engine = Engine::start(options, store).await.context("the demo's engine does not start")?;
+        let (engine, sip) = start_engine(&store, &clips, &folder.0).await?;
         let (stop, stopped) = oneshot::channel();
         let engine = beside(engine.run(async {
             // Either way it is time.
             let _ = stopped.await;
         }));
-        let [supervisor, agent, customer] = {
-            let mut phones = Vec::new();
-            for (party, password) in Party::ALL.into_iter().zip(phone_passwords) {
-                phones.push(phone(party, password, sip, entropy.fork()).await?);
-            }
-            phones.try_into().map_err(|_| anyhow::anyhow!("a phone is missing"))?
-        };
+        let supervisor = phone(Party::Supervisor, &password, sip, entropy.fork()).await?;
+        let agent = phone(Party::Agent, &password, sip, entropy.fork()).await?;
+        let customer = phone(Party::Customer, &password, sip, entropy.fork()).await?;
         Ok(Self {
             sip,
             dialplan: DialPlan::default(),
@@ -148,6 +144,23 @@ where
     done.with_context(|| what.to_owned())
 }
 
+/// On the usual port, or on another when somebody has it.
+async fn start_engine(store: &Store, clips: &Arc<Clips>, folder: &Path) -> anyhow::Result<(Engine, SocketAddr)> {
+    let mut sip = SocketAddr::new(HERE, SIP_PORT);
+    for _ in 0..MAX_PORT_ATTEMPTS {
+        match Engine::start(options(sip, Arc::clone(clips), folder)?, store.clone()).await {
+            Ok(engine) => return Ok((engine, sip)),
+            Err(error) if is_taken(&error) => sip = UdpSocket::bind((HERE, 0))?.local_addr()?,
+            Err(error) => return Err(error.context("the demo's engine does not start")),
+        }
+    }
+    bail!("no port of {HERE} is free for SIP over UDP and TCP")
+}
+
+fn is_taken(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::AddrInUse)
+}
+
 fn options(sip: SocketAddr, clips: Arc<Clips>, folder: &Path) -> anyhow::Result<Options> {
     let [low, high, ..] = os_random();
     Ok(Options {
@@ -166,9 +179,9 @@ fn options(sip: SocketAddr, clips: Arc<Clips>, folder: &Path) -> anyhow::Result<
     })
 }
 
-async fn open_store(folder: &Path, realm: IpAddr) -> anyhow::Result<Store> {
+async fn open_store(folder: &Path) -> anyhow::Result<Store> {
     let url = StoreUrl::Sqlite(folder.join("demo.db")).to_url();
-    let options = store::Options::new(url.expose(), folder, folder.join("pepper.key"), realm.to_string());
+    let options = store::Options::new(url.expose(), folder, folder.join("pepper.key"), HERE.to_string());
     Store::open(options).await.context("the demo's store cannot be opened")
 }
 
@@ -195,10 +208,10 @@ async fn add_supervisor(store: &Store, login: &str, extension: &str, keys: &Keys
     Ok(store.grant(&actor, login, &resource, &grant).await?)
 }
 
-async fn phone(party: Party, password: Secret, registrar: SocketAddr, entropy: Entropy) -> anyhow::Result<Phone> {
+async fn phone(party: Party, password: &Secret, registrar: SocketAddr, entropy: Entropy) -> anyhow::Result<Phone> {
     let phone = Phone::start(PhoneConfig {
         user: party.extension().to_owned(),
-        password,
+        password: password.clone(),
         registrar,
         transport: Transport::Udp,
         ip: registrar.ip(),
@@ -209,22 +222,6 @@ async fn phone(party: Party, password: Secret, registrar: SocketAddr, entropy: E
     })?;
     in_time(&format!("the {}'s phone registers", party.name()), phone.register()).await?;
     Ok(phone)
-}
-
-/// The usual port if nobody has it.
-fn free_address() -> anyhow::Result<SocketAddr> {
-    let usual = SocketAddr::new(HERE, SIP_PORT);
-    let is_free = |address| UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok();
-    if is_free(usual) {
-        return Ok(usual);
-    }
-    for _ in 0..MAX_PORT_ATTEMPTS {
-        let address = UdpSocket::bind((HERE, 0))?.local_addr()?;
-        if is_free(address) {
-            return Ok(address);
-        }
-    }
-    anyhow::bail!("no port is free for SIP on {HERE}")
 }
 
 fn digits(count: u32, entropy: &mut Entropy) -> Secret {

@@ -49,6 +49,7 @@ struct Listener {
 #[derive(Serialize)]
 struct Level {
     sound: &'static str,
+    hz: f64,
     /// Where it is loudest, relative to a full-scale sine.
     dbfs: f64,
     heard: bool,
@@ -116,7 +117,7 @@ impl Level {
             Sound::Voice(_) | Sound::StartTone => ABSENT_IN_CLICKS_DBFS,
         };
         let right = if expected { dbfs > HEARD_DBFS } else { dbfs < absent_dbfs };
-        Self { sound: sound.name(), dbfs, heard: dbfs > HEARD_DBFS, expected, right }
+        Self { sound: sound.name(), hz: sound.pitch().0, dbfs, heard: dbfs > HEARD_DBFS, expected, right }
     }
 
     fn cell(&self) -> String {

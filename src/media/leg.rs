@@ -225,10 +225,14 @@ impl Leg {
         self.latch(from).then_some(admitted)
     }
 
-    /// Symmetric RTP: the first packet shows where the peer is; whoever comes later from elsewhere is a stranger.
+    /// Symmetric RTP: the first packet shows where the peer is; whoever comes later from elsewhere is a stranger. So is
+    /// who comes from an address that neither SDP nor signalling named: else the quickest sender would get the audio.
     fn latch(&mut self, from: SocketAddr) -> bool {
-        let Some(destination) = &mut self.destination else { return false };
+        let (Some(destination), Some(params)) = (&mut self.destination, &self.params) else { return false };
         if !destination.settled {
+            if from.ip() != params.remote.ip() && from.ip() != params.signalled {
+                return false;
+            }
             *destination = Destination { to: from, settled: true };
         }
         destination.to.ip() == from.ip() && destination.to.port() == from.port()

@@ -21,13 +21,15 @@ mod stream;
 pub mod tone;
 
 use crate::model::{Codec, Digit, HearMatrix, LegId, Prompt};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 /// What the signalling side negotiated for one leg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LegParams {
-    /// Where the peer's SDP wants its audio; packets seen from elsewhere first are believed over it (symmetric RTP).
+    /// Where the peer's SDP wants its audio. Behind a NAT packets come from elsewhere, and are answered there (symmetric
+    /// RTP), if that is this address on another port, or the one that the signalling comes from.
     pub remote: SocketAddr,
+    pub signalled: IpAddr,
     pub codec: Codec,
     /// The peer's payload type for `telephone-event/8000`, when negotiated.
     pub event_payload_type: Option<u8>,

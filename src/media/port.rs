@@ -310,8 +310,15 @@ mod tests {
             socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
             let remote = socket.local_addr().unwrap();
             media.command(Command::Open { leg, sockets }).ok().unwrap();
-            let params =
-                LegParams { remote, codec: Codec::Pcmu, event_payload_type: None, send: true, receive: true, peer };
+            let params = LegParams {
+                remote,
+                signalled: remote.ip(),
+                codec: Codec::Pcmu,
+                event_payload_type: None,
+                send: true,
+                receive: true,
+                peer,
+            };
             media.command(Command::Configure { leg, params }).ok().unwrap();
             Phone { leg, socket, engine }
         }

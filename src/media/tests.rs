@@ -111,8 +111,15 @@ impl Room {
     fn join(&mut self, leg: LegId, codec: Codec) {
         let n = self.parties.len();
         let from = SocketAddr::from(([192, 0, 2, 1 + n as u8], 4000));
-        let params =
-            LegParams { remote: from, codec, event_payload_type: Some(EVENT), send: true, receive: true, peer: None };
+        let params = LegParams {
+            remote: from,
+            signalled: from.ip(),
+            codec,
+            event_payload_type: Some(EVENT),
+            send: true,
+            receive: true,
+            peer: None,
+        };
         let token = self.plane.open(leg).unwrap();
         let (sequence, timestamp) = (65_500 + n as u16, FIRST_TIMESTAMP.wrapping_add(n as u32 * 1000));
         self.parties.push(Party { leg, token, params, from, sequence, timestamp, speaks: true, ptime_ms: 20 });
@@ -461,6 +468,7 @@ fn the_first_packet_shows_where_the_peer_is_and_strangers_are_ignored() {
     let mut room = Room::new(0);
     let behind_nat = SocketAddr::from(([198, 51, 100, 7], 61_000));
     let said = room.parties[CUSTOMER].from;
+    room.change(CUSTOMER, |params| params.signalled = behind_nat.ip());
     room.converse();
     room.parties[CUSTOMER].speaks = false;
     room.run(100);
@@ -469,13 +477,22 @@ fn the_first_packet_shows_where_the_peer_is_and_strangers_are_ignored() {
     room.parties[CUSTOMER].speaks = true;
     room.run(100);
     assert_eq!(room.packets_to(CUSTOMER).last().unwrap().to, behind_nat);
-    room.parties[CUSTOMER].from = SocketAddr::from(([203, 0, 113, 66], 9));
-    let heard = room.packets_to(AGENT).len();
-    room.run(100);
-    assert_eq!((room.packets_to(AGENT).len(), room.packets_to(CUSTOMER).last().unwrap().to), (heard, behind_nat));
-    room.change(CUSTOMER, |_| {});
+    let elsewhere = SocketAddr::from(([203, 0, 113, 66], 9));
+    room.parties[CUSTOMER].from = elsewhere;
+    for _ in 0..2 {
+        let heard = room.packets_to(AGENT).len();
+        room.run(100);
+        assert_eq!((room.packets_to(AGENT).len(), room.packets_to(CUSTOMER).last().unwrap().to), (heard, behind_nat));
+        // A re-INVITE latches anew, and still to no stranger.
+        room.change(CUSTOMER, |_| {});
+    }
+    room.parties[CUSTOMER].from = SocketAddr::new(behind_nat.ip(), 62_000);
     room.run(100);
     assert_eq!(room.packets_to(CUSTOMER).last().unwrap().to, room.parties[CUSTOMER].from, "latched anew");
+    room.change(CUSTOMER, |params| params.signalled = elsewhere.ip());
+    room.parties[CUSTOMER].from = elsewhere;
+    room.run(100);
+    assert_eq!(room.packets_to(CUSTOMER).last().unwrap().to, elsewhere, "the phone moved, and its signalling too");
 }
 
 #[test]

@@ -355,7 +355,7 @@ impl<P: MediaPorts> Embedded<P> {
         let Some(call) = self.calls.get(&id) else { return };
         let (caller, callee) = (call.caller, call.callee);
         for (leg, peer) in [(caller, callee), (callee, caller)] {
-            if let Some(command) = self.legs.get(&leg).and_then(|one| one.media.configure(leg, Some(peer))) {
+            if let Some(command) = self.legs.get(&leg).and_then(|one| one.configure(leg, Some(peer))) {
                 self.media(command);
             }
         }

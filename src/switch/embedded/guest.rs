@@ -67,7 +67,7 @@ impl<P: MediaPorts> Embedded<P> {
 
     pub(super) fn answer_guest(&mut self, now: Now, id: LegId) {
         let Some(leg) = self.legs.get(&id) else { return };
-        if let Some(command) = leg.media.configure(id, None) {
+        if let Some(command) = leg.configure(id, None) {
             self.media(command);
         }
         self.media(media::Command::Hear(HearMatrix::silent([id])));

@@ -56,6 +56,23 @@ pub(super) struct LegMedia {
     pub awaits_answer: bool,
 }
 
+impl Leg {
+    /// Tells the media plane what was agreed.
+    pub fn configure(&self, id: LegId, peer: Option<LegId>) -> Option<media::Command> {
+        let (remote, codec) = (&self.media.remote.as_ref()?.session, self.media.codec?);
+        let params = LegParams {
+            remote: remote.remote,
+            signalled: self.flow.remote.ip(),
+            codec,
+            event_payload_type: remote.event_payload_type,
+            send: remote.direction.receives(),
+            receive: remote.direction.sends(),
+            peer,
+        };
+        Some(media::Command::Configure { leg: id, params })
+    }
+}
+
 impl LegMedia {
     pub fn new(local: SocketAddr, session_id: u64) -> Self {
         Self {
@@ -122,20 +139,6 @@ impl LegMedia {
         self.origin.advance();
         let local = self.declaration(vec![self.codec?], direction, events);
         sdp::answer(&self.origin, &local, self.remote.as_ref()?)
-    }
-
-    /// Tells the media plane what was agreed.
-    pub fn configure(&self, leg: LegId, peer: Option<LegId>) -> Option<media::Command> {
-        let (remote, codec) = (&self.remote.as_ref()?.session, self.codec?);
-        let params = LegParams {
-            remote: remote.remote,
-            codec,
-            event_payload_type: remote.event_payload_type,
-            send: remote.direction.receives(),
-            receive: remote.direction.sends(),
-            peer,
-        };
-        Some(media::Command::Configure { leg, params })
     }
 
     fn declaration(&self, codecs: Vec<Codec>, direction: sdp::Direction, events: bool) -> sdp::Local {

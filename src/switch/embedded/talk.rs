@@ -292,7 +292,7 @@ impl<P: MediaPorts> Embedded<P> {
         match leg.role {
             Role::Party { call, .. } => self.join(call),
             Role::Guest { .. } => {
-                if let Some(command) = leg.media.configure(id, None) {
+                if let Some(command) = leg.configure(id, None) {
                     self.media(command);
                 }
             }

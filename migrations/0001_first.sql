@@ -107,6 +107,7 @@ CREATE TABLE audit (
     PRIMARY KEY (writer_id, seq)
 );
 CREATE INDEX audit_at_ms ON audit (at_ms);
+CREATE INDEX audit_session ON audit (session);
 
 CREATE TABLE change_feed (
     seq BIGINT PRIMARY KEY,

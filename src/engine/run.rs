@@ -13,7 +13,7 @@ use crate::{
     dialplan::DialPlan,
     ivr::IvrConfig,
     media::{self, clip::Clips, port::Media, ports::Ports},
-    model::{Codec, Entropy, ExtensionNumber, IdMaker, LegId, Refusal, SessionId},
+    model::{Codec, EndCause, Entropy, ExtensionNumber, IdMaker, LegId, Refusal, SessionId},
     sip::{
         Binding, Endpoint, EndpointConfig, Flow, Registrar, RegistrarConfig, Transport,
         digest::{Algorithm, Authenticator},
@@ -111,6 +111,10 @@ impl Engine {
         let mut entropy = Entropy::from_seed(os_random());
         let (transports, inbound) = Transports::bind(&options.listen)?;
         let asked = socket::listen(&options.control_socket)?;
+        let left = store.end_open_sessions(clock::now().unix_ms, EndCause::EngineDied).await?;
+        if left > 0 {
+            tracing::warn!(sessions = left, "the last run was cut off: its sessions are written down as ended");
+        }
         let (media, media_events) =
             Media::start(options.clips, entropy.fork()).context("cannot start the media thread")?;
         let media = Arc::new(media);

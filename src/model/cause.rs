@@ -86,6 +86,8 @@ pub enum EndCause {
     Shutdown,
     /// Signalling or media of the supervisor's own leg failed.
     LegFailed,
+    /// The engine died while the session ran; written at its next start.
+    EngineDied,
 }
 
 impl EndCause {
@@ -98,6 +100,7 @@ impl EndCause {
             EndCause::EndedByAdministrator => "ended-by-administrator",
             EndCause::Shutdown => "shutdown",
             EndCause::LegFailed => "leg-failed",
+            EndCause::EngineDied => "engine-died",
         }
     }
 }

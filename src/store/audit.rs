@@ -1,5 +1,5 @@
 use super::{Result, Store, row};
-use crate::model::{AuditEvent, NodeId};
+use crate::model::{AuditEvent, AuditKind, EndCause, NodeId, Outcome};
 use serde::Serialize;
 use sqlx::{Any, Transaction, any::AnyRow};
 
@@ -30,6 +30,27 @@ impl Store {
         let mut tx = self.begin().await?;
         append(&mut tx, self.writer, at_ms, events).await?;
         Ok(tx.commit().await?)
+    }
+
+    /// Writes the end of every session of this writer that has a start and no end: an engine that was killed could not.
+    /// Says how many there were.
+    pub async fn end_open_sessions(&self, at_ms: u64, cause: EndCause) -> Result<usize> {
+        let mut tx = self.begin().await?;
+        let rows = sqlx::query(
+            "SELECT account, source, mode, target, call, session FROM audit AS begun
+             WHERE writer_id = $1 AND kind = 'start' AND NOT EXISTS
+                 (SELECT 1 FROM audit AS ended WHERE ended.session = begun.session AND ended.kind = 'end')
+             ORDER BY seq",
+        )
+        .bind(self.writer.to_string())
+        .fetch_all(&mut *tx)
+        .await?;
+        let ends = rows.iter().map(|line| end_of(line, cause)).collect::<Result<Vec<_>>>()?;
+        if !ends.is_empty() {
+            append(&mut tx, self.writer, at_ms, &ends).await?;
+        }
+        tx.commit().await?;
+        Ok(ends.len())
     }
 
     /// Rows from `since_ms` on and after the row `last`, oldest first, at most `limit`.
@@ -99,6 +120,20 @@ async fn insert(
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+fn end_of(start: &AnyRow, cause: EndCause) -> Result<AuditEvent> {
+    Ok(AuditEvent {
+        kind: AuditKind::End,
+        outcome: Outcome::Ok,
+        account: row::parsed_option(start, "account")?,
+        source: row::column(start, "source")?,
+        mode: row::parsed_option(start, "mode")?,
+        target: row::parsed_option(start, "target")?,
+        call: row::parsed_option(start, "call")?,
+        session: row::parsed_option(start, "session")?,
+        detail: cause.as_str().to_owned(),
+    })
 }
 
 fn read(line: &AnyRow) -> Result<AuditRow> {

@@ -1,11 +1,12 @@
 use crate::rig::*;
 use sasayaki::{
-    model::{Refusal, Role},
+    model::{AuditEvent, AuditKind, EndCause, Outcome, Refusal, Role, SessionId},
     store::{AccountChange, Change, NewAccount, SettingKey, StoreError},
 };
 use sqlx::Executor;
 use std::collections::BTreeSet;
 use tokio::task::JoinSet;
+use ulid::Ulid;
 
 on_both![
     audit_numbers_have_no_gap_under_concurrent_writers,
@@ -13,7 +14,24 @@ on_both![
     a_failing_act_leaves_neither_change_nor_row,
     an_act_that_cannot_be_audited_does_not_happen,
     every_act_is_in_the_feed_in_order,
+    a_session_that_a_killed_engine_left_open_gets_its_end_once,
 ];
+
+async fn a_session_that_a_killed_engine_left_open_gets_its_end_once(place: Place) {
+    let store = place.open().await;
+    let row = |kind, id: u128| {
+        let session = Some(SessionId::from(Ulid::from(id)));
+        AuditEvent { kind, outcome: Outcome::Ok, session, ..event("") }
+    };
+    let (start, end) = (AuditKind::Start, AuditKind::End);
+    store.append_audit(START, &[row(start, 1), row(end, 1), row(start, 2)]).await.unwrap();
+    assert_eq!(store.end_open_sessions(START + 1, EndCause::EngineDied).await.unwrap(), 1);
+    assert_eq!(store.end_open_sessions(START + 2, EndCause::EngineDied).await.unwrap(), 0);
+    let last = rows(&store).await.pop().unwrap();
+    assert_eq!((last.kind.as_str(), last.detail.as_str()), ("end", "engine-died"));
+    assert_eq!(last.session, Some(Ulid::from(2).to_string()));
+    assert_eq!((last.target.as_deref(), last.mode.as_deref()), (Some("4001"), Some("whisper")));
+}
 
 async fn audit_numbers_have_no_gap_under_concurrent_writers(place: Place) {
     let (first, second) = (place.open().await, place.open().await);

@@ -5,12 +5,18 @@
 //! Absent: sockets, jitter buffers, and what the digits mean. Nothing here can print a digit: a stream of them is a
 //! password being typed.
 
+mod bank;
+mod company;
 mod event;
 mod inband;
 mod info;
+mod judge;
+mod press;
 mod receiver;
 mod sender;
+mod spectrum;
 pub mod tone;
+mod track;
 
 pub use event::{Event, EventReceiver};
 pub use inband::InBand;

@@ -1,0 +1,129 @@
+//! Is it a key? The cheap tests come first; what is left is measured in every way, and must fit one of a few cases.
+
+use super::{
+    bank::{self, Bins, TONES},
+    company::{Company, MAX_REST},
+    inband::Past,
+    track::{LINE_HOPS, Presence, Track},
+};
+
+/// The two tones of a key as indices of the bank.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    pub low: usize,
+    pub high: usize,
+}
+
+/// A key that sounds, and the peaks of its tones.
+#[derive(Clone, Copy)]
+pub struct Sound {
+    pub key: Key,
+    pub low: f32,
+    pub high: f32,
+}
+
+/// The strongest row and column of the last 20 ms, when they stand out and are in balance.
+pub fn strongest(past: &Past) -> Option<Key> {
+    let powers = powers_of_20_ms(past.bins(2), past.bins(1), past.bins(0));
+    let low = leader(&powers, 0)?;
+    let high = leader(&powers, 4)?;
+    let (row, column) = (powers[low], powers[high]);
+    let audible = row.min(column) >= 0.5 * MIN_PEAK * MIN_PEAK;
+    let balanced = row <= MAX_NORMAL_TWIST * column && column <= MAX_REVERSE_TWIST * row;
+    (audible && balanced).then_some(Key { low, high })
+}
+
+/// Three windows of 10 ms, weighed 1 : 2 : 1, see as sharply as one of 20 ms.
+fn powers_of_20_ms(first: &Bins, second: &Bins, third: &Bins) -> [f32; TONES] {
+    std::array::from_fn(|tone| {
+        let re = 0.5 * second.re[tone] + 0.25 * (first.re[tone] + third.re[tone]);
+        let im = 0.5 * second.im[tone] + 0.25 * (first.im[tone] + third.im[tone]);
+        re * re + im * im
+    })
+}
+
+/// The strongest of the four tones from `first` on, when no other comes near.
+fn leader(powers: &[f32; TONES], first: usize) -> Option<usize> {
+    let louder = |best: usize, tone: usize| if powers[tone] > powers[best] { tone } else { best };
+    let best = (first + 1..first + 4).fold(first, louder);
+    let alone = (first..first + 4).all(|tone| tone == best || powers[tone] <= MAX_NEIGHBOUR * powers[best]);
+    alone.then_some(best)
+}
+
+/// Whether this key has sounded for long enough, truly enough and alone enough.
+pub fn judge(past: &Past, key: Key) -> Option<Sound> {
+    let low = Track::of(past, key.low);
+    let high = Track::of(past, key.high);
+    let presence = Presence::of(&low, &high);
+    if presence.sum < MIN_HOPS || presence.hops < LINE_HOPS || low.peak.min(high.peak) < MIN_PEAK {
+        return None;
+    }
+    let (low_line, high_line) = (low.line(past), high.line(past));
+    let (low_hz, high_hz) = (bank::hz(key.low), bank::hz(key.high));
+    let off = (low_line.off_hz.abs() / low_hz).max(high_line.off_hz.abs() / high_hz);
+    let unrest = low_line.unrest.max(high_line.unrest);
+    if off > MAX_OFF || unrest > MAX_UNREST {
+        return None;
+    }
+    let company = Company::of(past, low_hz + low_line.off_hz, high_hz + high_line.off_hz, &presence)?;
+    let fits = |case: &Case| case.fits(&presence, off, unrest, &company);
+    CASES.iter().any(fits).then_some(Sound { key, low: low.peak, high: high.peak })
+}
+
+/// What a key may look like. The worse its company, the longer and the truer it has to be.
+struct Case {
+    /// At least so much presence, in hops of 5 ms.
+    hops: f32,
+    /// At most so far from the frequencies of the key, as a part of them.
+    off: f32,
+    /// At most so much unrest of the phases, in radians.
+    unrest: f32,
+    /// At most such company.
+    rest: f32,
+    third: f32,
+    comb: f32,
+    /// Whether the tones must have begun as a switch makes them begin.
+    switched: bool,
+}
+
+impl Case {
+    fn fits(&self, presence: &Presence, off: f32, unrest: f32, company: &Company) -> bool {
+        presence.sum >= self.hops
+            && off <= self.off
+            && unrest <= self.unrest
+            && company.rest <= self.rest
+            && company.third <= self.third
+            && company.comb <= self.comb
+            && (!self.switched || presence.rise.is_some_and(|hops| hops <= 1))
+    }
+}
+
+const CASES: [Case; 6] = [
+    // Two tones and nothing else, as a telephone sends them.
+    Case { hops: MIN_HOPS, off: MAX_OFF, unrest: 0.06, rest: 0.02, third: ANY, comb: ANY, switched: false },
+    // A dial tone or a line with some noise.
+    Case { hops: MIN_HOPS, off: 0.012, unrest: 0.15, rest: 0.06, third: ANY, comb: 0.02, switched: false },
+    // A speech codec lets tones flutter, but adds little.
+    Case { hops: MIN_HOPS, off: 0.012, unrest: MAX_UNREST, rest: 0.01, third: ANY, comb: ANY, switched: false },
+    Case { hops: 5.2, off: 0.006, unrest: MAX_UNREST, rest: 0.10, third: 0.10, comb: 0.0125, switched: false },
+    // Noise, or a prompt that comes back as an echo.
+    Case { hops: 5.6, off: 0.012, unrest: 0.16, rest: 0.30, third: 0.12, comb: 0.02, switched: false },
+    // A prompt that happens to hold one harmonic for long.
+    Case { hops: 8.0, off: 0.008, unrest: 0.15, rest: MAX_REST, third: 0.15, comb: 0.08, switched: true },
+];
+
+const ANY: f32 = f32::INFINITY;
+/// −51 dBm0: half-way between what must be heard (−48) and what must not (−55). Row: dynamic range.
+const MIN_PEAK: f32 = 64.0;
+/// 9.5 dB, the high tone weaker: lines do that. Q.24 and ETSI ask for 8. Row: normal twist.
+const MAX_NORMAL_TWIST: f32 = 9.0;
+/// 6.5 dB, the low tone weaker. Q.24 and ETSI ask for 4. Row: reverse twist.
+const MAX_REVERSE_TWIST: f32 = 4.5;
+/// −4.6 dB. A tone 2 % off spills −10 dB into its neighbour; noise adds to that. Rows: frequency, white noise.
+const MAX_NEIGHBOUR: f32 = 0.35;
+/// 24.5 ms, known 27 ms after the tone began. Rows: tone accepted and rejected, latency.
+const MIN_HOPS: f32 = 4.9;
+/// Between 1.5 % + 2 Hz, which must be heard, and 3.5 %, which must not (Q.24). Rows: frequency, vowels.
+const MAX_OFF: f32 = 0.0225;
+/// In radians: more and there is no line through the phases. Rows: GSM, near-DTMF.
+const MAX_UNREST: f32 = 0.4;

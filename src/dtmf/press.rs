@@ -1,0 +1,60 @@
+//! From evidence to presses: when a key is let go, and which press is only the echo of another.
+
+use super::{
+    inband::Past,
+    judge::{Key, Sound},
+    tone,
+};
+use crate::model::Digit;
+
+#[derive(Default)]
+pub struct Presses {
+    last: Option<Press>,
+}
+
+/// The last press, and how long it has not been heard.
+struct Press {
+    sound: Sound,
+    held: bool,
+    silent_hops: u32,
+}
+
+impl Presses {
+    /// The key that is still held after the newest hop, which holds most of `strongest`.
+    pub fn hold(&mut self, past: &Past, strongest: Option<Key>) -> Option<Key> {
+        let press = self.last.as_mut()?;
+        let bins = past.bins(0);
+        let key = press.sound.key;
+        let level = (bins.at(key.low).length() / press.sound.low).min(bins.at(key.high).length() / press.sound.high);
+        let heard = press.held && strongest == Some(key) && level >= PRESENT;
+        press.silent_hops = if heard { 0 } else { press.silent_hops.saturating_add(1) };
+        press.held &= press.silent_hops < RELEASE_HOPS;
+        press.held.then_some(key)
+    }
+
+    /// A key that is evident: its digit, unless it is an echo.
+    pub fn begin(&mut self, sound: Sound) -> Option<Digit> {
+        if self.last.as_ref().is_some_and(|press| press.echoes(&sound)) {
+            return None;
+        }
+        let digit = tone::key_at(sound.key.low, sound.key.high - 4);
+        self.last = Some(Press { sound, held: true, silent_hops: 0 });
+        digit
+    }
+}
+
+impl Press {
+    fn echoes(&self, sound: &Sound) -> bool {
+        let weaker = sound.low.max(sound.high) <= ECHO * self.sound.low.max(self.sound.high);
+        sound.key == self.sound.key && self.silent_hops <= ECHO_HOPS && weaker
+    }
+}
+
+/// A tone is there while it has this part of its first length: −8 dB. Row: flutter.
+const PRESENT: f32 = 0.4;
+/// 35 ms: a lost frame of 20 ms does not part a press, a pause of 40 ms does. Rows: pause, interruption, one lost frame.
+const RELEASE_HOPS: u32 = 7;
+/// −8 dB. Rows: echo short and long.
+const ECHO: f32 = 0.4;
+/// 200 ms, and 30 ms until the echo is evident. Row: echo long.
+const ECHO_HOPS: u32 = 46;

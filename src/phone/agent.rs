@@ -13,7 +13,7 @@ use super::{
 use crate::{
     model::{Digit, Entropy, Secret},
     sip::{
-        ClientTx, Dialog, Endpoint, EndpointConfig, Event, Flow, Request, ServerTx,
+        ClientTx, Dialog, Endpoint, EndpointConfig, Event, Flow, Method, Request, ServerTx,
         sdp::Origin,
         transport::{Inbound, Transports},
     },
@@ -34,6 +34,8 @@ use tokio::{
 const MAX_CALLS: usize = 16;
 /// How long to wait when there is nothing to wait for.
 const IDLE: Duration = Duration::from_secs(60);
+/// How long a phone that is put away waits for its calls to end.
+const GOODBYE: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CallNo(u64);
@@ -162,7 +164,29 @@ impl Agent {
                 }
             }
         }
-        self.calls.values().for_each(|call| call.media.close());
+        self.leave().await;
+    }
+
+    /// Nobody holds the phone or one of its calls any more: what is still up is hung up.
+    async fn leave(&mut self) {
+        for call in self.calls.keys().copied().collect::<Vec<_>>() {
+            self.cancel(call);
+            if let Some((bye, flow)) = self.in_dialog(call, Method::Bye) {
+                self.send(bye, flow, Purpose::Bye { reply: None });
+            }
+            self.end(call, Ended::ByUs);
+        }
+        let goodbye = async {
+            while !self.sent.is_empty() {
+                self.drain();
+                if let Some(Inbound::Message { flow, bytes }) = self.inbound.recv().await {
+                    self.endpoint.receive(now(), flow, &bytes);
+                }
+                self.drain();
+            }
+        };
+        // Whoever does not answer by then is left.
+        let _ = time::timeout(GOODBYE, goodbye).await;
     }
 
     fn carry_out(&mut self, command: Command) {

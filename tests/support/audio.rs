@@ -90,7 +90,12 @@ impl Recording {
     }
 
     pub fn from_sound(sound: &Sound) -> Self {
-        Self { samples: sound.0.iter().map(|sample| f64::from(*sample) / f64::from(i16::MAX)).collect() }
+        Self::of(&sound.0)
+    }
+
+    /// Samples at 8 kHz.
+    pub fn of(samples: &[i16]) -> Self {
+        Self { samples: samples.iter().map(|sample| f64::from(*sample) / f64::from(i16::MAX)).collect() }
     }
 
     pub fn seconds(&self) -> f64 {

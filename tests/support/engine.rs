@@ -6,6 +6,7 @@ use std::{
     fs::{self, File},
     io::Write,
     net::{Ipv4Addr, SocketAddr, UdpSocket},
+    path::Path,
     process::{Command, ExitStatus, Output, Stdio},
     thread,
     time::Duration,
@@ -147,6 +148,11 @@ impl Engine {
         command.current_dir(self.folder.path()).env_remove("SASAYAKI_CONFIG");
         command.args(arguments).arg("--config").arg(self.folder.path().join("sasayaki.toml"));
         command
+    }
+
+    /// Where its configuration and its data lie.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// The address of a user or a feature code on this engine.

@@ -6,10 +6,11 @@ use std::{
     sync::atomic::{AtomicU16, Ordering},
 };
 
-/// RTP ports for one peer: below the range from which the system hands out ports.
-pub const RTP_PORTS_PER_PEER: u16 = 60;
+/// RTP ports for one peer, enough for an engine that many tests share: below the range from which the system hands out
+/// ports.
+pub const RTP_PORTS_PER_PEER: u16 = 180;
 const FIRST_RTP_PORT: u16 = 10_000;
-const RTP_RANGES: u16 = 300;
+const RTP_RANGES: u16 = 120;
 
 /// Free on UDP and on TCP.
 pub fn sip() -> SocketAddr {

@@ -1,0 +1,216 @@
+//! What a phone heard: which prompts, in which order, and whose tone.
+
+use crate::support::audio::Recording;
+use sasayaki::{
+    media::{
+        clip::{FILE_SAMPLE_RATE, halve_rate},
+        codec::{self, FRAME_SAMPLES},
+        tone,
+    },
+    model::{Codec, Prompt},
+    phone::Call,
+};
+use std::{collections::BTreeMap, fs, future::Future, path::Path, time::Duration};
+
+/// The longest a test waits for anything: a prompt, a tone, an end.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+/// Long enough to measure a level.
+pub const A_MOMENT: Duration = Duration::from_millis(1100);
+const POLL: Duration = Duration::from_millis(20);
+
+/// The tail of what was heard that must hold a tone before it counts as heard.
+const TAIL_SAMPLES: usize = 1600;
+/// A tone this loud for that long is there.
+const PRESENT_DBFS: f64 = -24.0;
+
+/// A frame with a sample this large is worth comparing.
+const LOUD: u16 = 300;
+/// Lost packets apart, a prompt arrives sample by sample.
+const AGREEMENT: f64 = 0.9;
+/// Nothing: less than the smallest step of G.711 but one.
+const SILENT: u16 = 16;
+
+const QUICK_MS: u32 = 240;
+const QUICK_DBFS: f64 = -14.0;
+const QUICK_FIRST_HZ: f64 = 310.0;
+const QUICK_STEP_HZ: f64 = 137.0;
+
+/// Every prompt and the chime as a phone on µ-law hears them.
+pub struct Prompts(BTreeMap<Prompt, Vec<i16>>);
+
+impl Prompts {
+    /// Short tones, one for each prompt, for conversations in which the words do not matter.
+    pub fn quick() -> Self {
+        let spoken = Prompt::SPOKEN.into_iter().enumerate().map(|(index, prompt)| (prompt, quick_samples(index)));
+        Self::as_heard(spoken)
+    }
+
+    /// The words themselves, from the repository.
+    pub fn spoken(language: &str) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("prompts").join(language);
+        Self::as_heard(Prompt::SPOKEN.into_iter().map(|prompt| {
+            let file = folder.join(prompt.file_stem()).with_extension("wav");
+            let samples = hound::WavReader::open(file).unwrap().into_samples();
+            (prompt, samples.collect::<Result<_, _>>().unwrap())
+        }))
+    }
+
+    /// Writes the quick prompts as a folder of prompts.
+    pub fn write_quick(folder: &Path) {
+        let spec = hound::WavSpec {
+            channels: 1,
+            sample_rate: FILE_SAMPLE_RATE,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        fs::create_dir_all(folder).unwrap();
+        for (index, prompt) in Prompt::SPOKEN.into_iter().enumerate() {
+            let mut file =
+                hound::WavWriter::create(folder.join(prompt.file_stem()).with_extension("wav"), spec).unwrap();
+            quick_samples(index).into_iter().for_each(|sample| file.write_sample(sample).unwrap());
+            file.finalize().unwrap();
+        }
+    }
+
+    pub fn seconds(&self, prompt: Prompt) -> f64 {
+        self.0[&prompt].len() as f64 / f64::from(codec::SAMPLE_RATE)
+    }
+
+    /// Where in `heard`, from `from` on, the whole prompt begins.
+    pub fn position(&self, prompt: Prompt, heard: &[i16], from: usize) -> Option<usize> {
+        let clip = self.0[&prompt].as_slice();
+        let (number, frame) =
+            clip.chunks(FRAME_SAMPLES).enumerate().find(|(_, frame)| frame.iter().any(|s| s.unsigned_abs() > LOUD))?;
+        let begin = |at: usize| (from + at).checked_sub(number * FRAME_SAMPLES);
+        let matches = heard.get(from..)?.windows(FRAME_SAMPLES).enumerate().filter(|(_, window)| *window == frame);
+        matches.filter_map(|(at, _)| begin(at)).find(|at| agreement(clip, heard, *at) >= AGREEMENT)
+    }
+
+    /// How often the prompt was heard.
+    pub fn count(&self, prompt: Prompt, heard: &[i16]) -> usize {
+        let (mut from, mut count) = (0, 0);
+        while let Some(at) = self.position(prompt, heard, from) {
+            (from, count) = (at + self.0[&prompt].len(), count + 1);
+        }
+        count
+    }
+
+    fn as_heard(files: impl IntoIterator<Item = (Prompt, Vec<i16>)>) -> Self {
+        let spoken = files.into_iter().map(|(prompt, samples)| (prompt, over_the_wire(halve_rate(&samples))));
+        Self(spoken.chain([(Prompt::Chime, over_the_wire(tone::chime()))]).collect())
+    }
+}
+
+/// One phone's ear, which remembers how far it has listened.
+pub struct Ear<'a> {
+    call: &'a Call,
+    prompts: &'a Prompts,
+    from: usize,
+}
+
+impl<'a> Ear<'a> {
+    pub fn new(call: &'a Call, prompts: &'a Prompts) -> Self {
+        Self { call, prompts, from: 0 }
+    }
+
+    /// Waits until these prompts were heard to their ends, one after the other.
+    #[track_caller]
+    pub fn hears(&mut self, prompts: &[Prompt]) -> impl Future<Output = ()> {
+        let caller = std::panic::Location::caller();
+        async move {
+            for prompt in prompts {
+                let heard = until(|| self.find(*prompt)).await;
+                let Some(at) = heard else { panic!("{caller}: {prompt:?} is not heard") };
+                self.from = at + self.prompts.0[prompt].len();
+            }
+        }
+    }
+
+    /// What was searched once is not searched again, but for the length of a prompt that may be half heard.
+    fn find(&mut self, prompt: Prompt) -> Option<usize> {
+        let heard = self.call.heard();
+        let found = self.prompts.position(prompt, &heard, self.from);
+        if found.is_none() {
+            let half_heard = self.prompts.0[&prompt].len() + FRAME_SAMPLES;
+            self.from = self.from.max(heard.len().saturating_sub(half_heard));
+        }
+        found
+    }
+}
+
+/// Waits until the tone is what is being heard.
+#[track_caller]
+pub fn hears(call: &Call, hz: f64) -> impl Future<Output = ()> {
+    let caller = std::panic::Location::caller();
+    async move {
+        let level = || {
+            let heard = call.heard();
+            tone::level_of(hz, codec::SAMPLE_RATE, &heard[heard.len().saturating_sub(TAIL_SAMPLES)..])
+        };
+        let heard = until(|| (level() > PRESENT_DBFS).then_some(())).await;
+        assert!(heard.is_some(), "{caller}: {hz} Hz at {:.1} dBFS", level());
+    }
+}
+
+/// Everything that the phone heard in this call.
+pub fn all_of(call: &Call) -> Recording {
+    Recording::of(&call.heard())
+}
+
+/// What the phone hears from now on.
+pub async fn now(call: &Call) -> Recording {
+    Recording::of(&call.listen(A_MOMENT).await)
+}
+
+#[track_caller]
+pub fn assert_hears(who: &str, heard: &Recording, tones: &[f64]) {
+    for hz in tones {
+        assert!(heard.hears(*hz), "{who}: {hz} Hz at {:.1} dBFS in {:.1} s", heard.loudest_db(*hz), heard.seconds());
+    }
+}
+
+#[track_caller]
+pub fn assert_lacks(who: &str, heard: &Recording, tones: &[f64]) {
+    for hz in tones {
+        assert!(heard.lacks(*hz), "{who}: {hz} Hz at {:.1} dBFS in {:.1} s", heard.loudest_db(*hz), heard.seconds());
+    }
+}
+
+#[track_caller]
+pub fn assert_silent(who: &str, heard: &[i16]) {
+    let loudest = heard.iter().map(|sample| sample.unsigned_abs()).max().unwrap_or(0);
+    assert!(loudest <= SILENT, "{who}: a sample of {loudest}");
+}
+
+/// Asks again until there is an answer.
+pub async fn until<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    let asking = async {
+        let mut clock = tokio::time::interval(POLL);
+        loop {
+            clock.tick().await;
+            if let Some(answer) = ask() {
+                return answer;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, asking).await.ok()
+}
+
+fn agreement(clip: &[i16], heard: &[i16], at: usize) -> f64 {
+    let Some(heard) = heard.get(at..at + clip.len()) else { return 0.0 };
+    let same = clip.iter().zip(heard).filter(|(one, other)| one == other).count();
+    same as f64 / clip.len() as f64
+}
+
+fn over_the_wire(mut samples: Vec<i16>) -> Vec<i16> {
+    samples.resize(samples.len().next_multiple_of(FRAME_SAMPLES), 0);
+    let (mut payload, mut heard) = (vec![0; samples.len()], vec![0; samples.len()]);
+    codec::encode(Codec::Pcmu, &samples, &mut payload);
+    codec::decode(Codec::Pcmu, &payload, &mut heard);
+    heard
+}
+
+fn quick_samples(index: usize) -> Vec<i16> {
+    let hz = QUICK_FIRST_HZ + QUICK_STEP_HZ * index as f64;
+    tone::sine(hz, QUICK_DBFS, FILE_SAMPLE_RATE, (QUICK_MS * FILE_SAMPLE_RATE / 1000) as usize)
+}

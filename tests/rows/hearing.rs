@@ -1,0 +1,191 @@
+//! Rows A1–A6: who hears whom.
+
+use crate::{
+    ear::{self, all_of, assert_hears, assert_lacks},
+    office::{MONITOR, Office, PATIENT, Talk, WHISPER, connect, press, row},
+    support::audio::{AGENT_HZ, CUSTOMER_HZ, SECOND_SUPERVISOR_HZ, SUPERVISOR_HZ},
+};
+use sasayaki::{
+    model::Codec,
+    phone::{Call, DtmfWay, PhoneError},
+};
+
+const THIRD_SUPERVISOR_HZ: f64 = 3067.0;
+/// The tones of keys 1, 5 and #: what a supervisor's keypad would sound like.
+const KEY_TONES_HZ: [f64; 6] = [697.0, 770.0, 941.0, 1209.0, 1336.0, 1477.0];
+
+/// The parties hear each other, and whether the agent hears the supervisor; the customer never does.
+async fn assert_talk(talk: &Talk, agent_hears: &[f64], agent_lacks: &[f64]) {
+    let (by_agent, by_customer) = tokio::join!(ear::now(&talk.agent), ear::now(&talk.customer));
+    assert_hears("the agent", &by_agent, &[CUSTOMER_HZ]);
+    assert_hears("the agent", &by_agent, agent_hears);
+    assert_lacks("the agent", &by_agent, agent_lacks);
+    assert_hears("the customer", &by_customer, &[AGENT_HZ]);
+    assert_lacks("the customer", &by_customer, &[CUSTOMER_HZ, SUPERVISOR_HZ, SECOND_SUPERVISOR_HZ]);
+    assert_lacks("the customer, in the whole call", &all_of(&talk.customer), &[SUPERVISOR_HZ, SECOND_SUPERVISOR_HZ]);
+}
+
+async fn assert_hears_both(supervisor: &Call, lacks: &[f64]) {
+    let heard = ear::now(supervisor).await;
+    assert_hears("the supervisor", &heard, &[AGENT_HZ, CUSTOMER_HZ]);
+    assert_lacks("the supervisor", &heard, &[SUPERVISOR_HZ]);
+    assert_lacks("the supervisor", &heard, lacks);
+}
+
+#[test]
+fn a1_a2_who_monitors_hears_both_and_is_heard_by_nobody_whatever_the_phone_sends() {
+    row(async {
+        let office = Office::open();
+        let talk = office.talk().await;
+        let ways = [DtmfWay::InBand, DtmfWay::Rfc4733, DtmfWay::Info];
+        for way in ways {
+            let phone = office.phone_with(&office.supervisor(), SUPERVISOR_HZ, |config| config.dtmf = way).await;
+            let supervisor = office.listen_in(&phone, MONITOR).await;
+            let (_, ()) = tokio::join!(press(&supervisor, "15#15#"), assert_hears_both(&supervisor, &[]));
+            supervisor.hang_up().await.unwrap();
+        }
+        assert_talk(&talk, &[], &[SUPERVISOR_HZ]).await;
+        let by_agent = all_of(&talk.agent);
+        assert_lacks("the agent, in the whole call", &by_agent, &[SUPERVISOR_HZ]);
+        assert_lacks("the agent, in the whole call", &by_agent, &KEY_TONES_HZ);
+        assert_lacks("the customer, in the whole call", &all_of(&talk.customer), &KEY_TONES_HZ);
+    });
+}
+
+#[test]
+fn a3_who_whispers_hears_both_and_the_agent_hears_customer_and_supervisor() {
+    row(async {
+        let office = Office::open();
+        let talk = office.talk().await;
+        let phone = office.supervisor_phone().await;
+        let supervisor = office.listen_in(&phone, WHISPER).await;
+        tokio::join!(assert_hears_both(&supervisor, &[]), assert_talk(&talk, &[SUPERVISOR_HZ], &[AGENT_HZ]));
+    });
+}
+
+#[test]
+fn a3_the_agent_is_whoever_was_named_also_when_called_by_the_customer() {
+    row(async {
+        let office = Office::open();
+        let agent = office.phone(&office.agent(), AGENT_HZ).await;
+        let customer = office.phone(&office.customer(), CUSTOMER_HZ).await;
+        let (customer, agent) = connect(&customer, &agent, &office.agent()).await;
+        let phone = office.supervisor_phone().await;
+        let supervisor = office.listen_in(&phone, WHISPER).await;
+        let talk = Talk { agent, customer };
+        tokio::join!(assert_hears_both(&supervisor, &[]), assert_talk(&talk, &[SUPERVISOR_HZ], &[AGENT_HZ]));
+    });
+}
+
+#[test]
+fn a4_the_customer_never_hears_a_whisper_in_any_codec() {
+    row(async {
+        use Codec::{Pcma, Pcmu};
+        let cases = [(Pcmu, Pcma, Pcmu), (Pcma, Pcma, Pcmu), (Pcma, Pcmu, Pcma), (Pcmu, Pcmu, Pcma)];
+        let [first, second, third, fourth] = cases.map(whisper_in);
+        tokio::join!(first, second, third, fourth);
+    });
+}
+
+/// A whole session in which agent, customer and supervisor have one codec each.
+async fn whisper_in((agent, customer, supervisor): (Codec, Codec, Codec)) {
+    let office = Office::open();
+    let (agent_number, customer_number) = (office.agent(), office.customer());
+    let agent = office.phone_with(&agent_number, AGENT_HZ, |config| config.codecs = vec![agent]).await;
+    let customer = office.phone_with(&customer_number, CUSTOMER_HZ, |config| config.codecs = vec![customer]).await;
+    let number = office.supervisor();
+    let phone = office.phone_with(&number, SUPERVISOR_HZ, |config| config.codecs = vec![supervisor]).await;
+    let talk = office.connect(&agent, &customer).await;
+    let supervisor = office.listen_in(&phone, WHISPER).await;
+    tokio::join!(assert_hears_both(&supervisor, &[]), assert_talk(&talk, &[SUPERVISOR_HZ], &[AGENT_HZ]));
+    supervisor.hang_up().await.unwrap();
+    assert_talk(&talk, &[], &[SUPERVISOR_HZ]).await;
+}
+
+#[test]
+fn a4_the_customer_never_hears_a_whisper_on_hold_nor_after_it() {
+    row(async {
+        let office = Office::open();
+        let talk = office.talk().await;
+        let phone = office.supervisor_phone().await;
+        let _supervisor = office.listen_in(&phone, WHISPER).await;
+        for party in [&talk.agent, &talk.customer] {
+            party.hold().await.unwrap();
+            talk.customer.listen(ear::A_MOMENT / 2).await;
+            party.resume().await.unwrap();
+            ear::hears(&talk.customer, AGENT_HZ).await;
+        }
+        assert_talk(&talk, &[SUPERVISOR_HZ], &[AGENT_HZ]).await;
+    });
+}
+
+#[test]
+fn a5_several_supervisors_share_a_call_in_different_modes_and_do_not_hear_each_other() {
+    row(async {
+        let office = Office::open();
+        office.add_coach();
+        office.engine.add_extension(&office.another());
+        let talk = office.talk().await;
+        let first = office.listen_in(&office.supervisor_phone().await, MONITOR).await;
+        let second = office.name_agent(&office.coach_phone().await, &office.coach_short(WHISPER)).await;
+        ear::hears(&second, AGENT_HZ).await;
+        // The same account once more, on another phone.
+        let third = office.listen_in(&office.phone(&office.another(), THIRD_SUPERVISOR_HZ).await, WHISPER).await;
+        tokio::join!(
+            assert_hears_both(&first, &[SECOND_SUPERVISOR_HZ, THIRD_SUPERVISOR_HZ]),
+            assert_hears_both(&second, &[SECOND_SUPERVISOR_HZ, THIRD_SUPERVISOR_HZ]),
+            assert_hears_both(&third, &[SECOND_SUPERVISOR_HZ, THIRD_SUPERVISOR_HZ]),
+            assert_talk(&talk, &[SECOND_SUPERVISOR_HZ, THIRD_SUPERVISOR_HZ], &[SUPERVISOR_HZ]),
+        );
+        assert_lacks("the customer, in the whole call", &all_of(&talk.customer), &[THIRD_SUPERVISOR_HZ]);
+        second.hang_up().await.unwrap();
+        tokio::join!(
+            assert_hears_both(&first, &[]),
+            assert_talk(&talk, &[THIRD_SUPERVISOR_HZ], &[SECOND_SUPERVISOR_HZ]),
+        );
+    });
+}
+
+#[test]
+fn a6_spy_legs_do_not_count_among_concurrent_calls() {
+    row(async {
+        let office = Office::alone(&format!("{PATIENT}[calls]\nmax_concurrent = 1\n"));
+        office.add_coach();
+        let talk = office.talk().await;
+        let supervisor = office.listen_in(&office.supervisor_phone().await, MONITOR).await;
+        let coach_phone = office.coach_phone().await;
+        let coach = office.name_agent(&coach_phone, &office.coach_short(MONITOR)).await;
+        ear::hears(&coach, AGENT_HZ).await;
+        coach.hang_up().await.unwrap();
+        let refused = coach_phone.call(&office.customer()).await;
+        assert_eq!(refused.err(), Some(PhoneError::Refused(503)), "one call is the limit");
+        talk.agent.hang_up().await.unwrap();
+        supervisor.wait_ended().await;
+        let (_caller, callee) = {
+            let customer = office.phone(&office.customer(), CUSTOMER_HZ).await;
+            connect(&coach_phone, &customer, &office.customer()).await
+        };
+        ear::hears(&callee, SECOND_SUPERVISOR_HZ).await;
+    });
+}
+
+#[test]
+fn x5_supervisors_on_opposite_ends_each_whisper_to_their_own_end_only() {
+    row(async {
+        let office = Office::open();
+        office.add_coach();
+        let coach_right =
+            ["permission", "grant", &office.coach_login(), &crate::office::terminal(&office.customer()), "edit"];
+        office.engine.run_ok(&coach_right, "");
+        let talk = office.talk().await;
+        let _first = office.listen_in(&office.supervisor_phone().await, WHISPER).await;
+        let second = office.coach_phone().await.call(&office.coach_short(WHISPER)).await.unwrap();
+        press(&second, &format!("{}#", office.customer())).await;
+        ear::hears(&talk.customer, SECOND_SUPERVISOR_HZ).await;
+        let (by_agent, by_customer) = tokio::join!(ear::now(&talk.agent), ear::now(&talk.customer));
+        assert_hears("the agent", &by_agent, &[CUSTOMER_HZ, SUPERVISOR_HZ]);
+        assert_hears("the customer", &by_customer, &[AGENT_HZ, SECOND_SUPERVISOR_HZ]);
+        assert_lacks("the agent, in the whole call", &all_of(&talk.agent), &[SECOND_SUPERVISOR_HZ]);
+        assert_lacks("the customer, in the whole call", &all_of(&talk.customer), &[SUPERVISOR_HZ]);
+    });
+}

@@ -10,8 +10,10 @@ pub mod desk;
 mod news;
 mod ports;
 pub mod prompts;
+mod rows;
 mod run;
 mod scribe;
+mod snapshot;
 mod socket;
 mod work;
 

@@ -1,28 +1,29 @@
 use super::{
     clock,
-    control::{Answer, CallRow, CallStatus, Request, SessionRow},
+    control::{Answer, Request},
     desk::{self, Desk, Reply, SessionView},
     news,
     ports::LegOpener,
+    rows::{call_row, session_rows},
     scribe::Scribe,
+    snapshot::{bindings, directory, kept},
     socket::{self, Asked},
     work,
 };
 use crate::{
-    access::right,
     dialplan::DialPlan,
     ivr::IvrConfig,
     media::{self, clip::Clips, port::Media, ports::Ports},
     model::{Codec, EndCause, Entropy, ExtensionNumber, IdMaker, LegId, Refusal, SessionId},
     sip::{
-        Binding, Endpoint, EndpointConfig, Flow, Registrar, RegistrarConfig, Transport,
+        Endpoint, EndpointConfig, Registrar, RegistrarConfig, Transport,
         digest::{Algorithm, Authenticator},
         transport::{Inbound, Transports},
     },
     store::{self, Store, keys::os_random},
     switch::{
-        CallState, CallView,
-        embedded::{self, Directory, DirectoryEntry, Embedded, Now, Parts},
+        CallView,
+        embedded::{self, Directory, Embedded, Now, Parts},
     },
 };
 use anyhow::Context;
@@ -369,7 +370,9 @@ impl Engine {
 
     fn recheck_right(&self, view: SessionView) {
         let store = self.store.clone();
-        self.beside(async move { still_allowed(&store, &view).await.is_err().then_some(Done::RightLost(view.id)) });
+        self.beside(
+            async move { work::still_allowed(&store, &view).await.is_err().then_some(Done::RightLost(view.id)) },
+        );
     }
 
     fn asked(&mut self, Asked { request, answer }: Asked) {
@@ -408,102 +411,4 @@ fn reply(to: oneshot::Sender<Answer>, answer: Answer) {
 /// Whoever `target` talks to in any of its calls.
 fn far_ends(calls: &[CallView], target: &ExtensionNumber) -> Vec<ExtensionNumber> {
     calls.iter().filter_map(|call| call.side_of(target).map(|side| call.party(side.other()).clone())).collect()
-}
-
-/// Judges the right of a running session again. A store that does not answer ends nothing.
-async fn still_allowed(store: &Store, view: &SessionView) -> Result<(), crate::model::Refusal> {
-    let numbers = vec![view.target.clone(), view.far_end.clone()];
-    let Ok(rights) = work::rights(store, view.account, numbers).await else { return Ok(()) };
-    let gone = crate::model::Refusal::UnknownExtension;
-    let target = rights.terminals.get(&view.target).ok_or(gone)?;
-    right::judge(target, rights.terminals.get(&view.far_end), view.mode, rights.at)
-}
-
-fn call_row(call: &CallView, now: Now) -> CallRow {
-    CallRow {
-        id: call.id.to_string(),
-        caller: call.caller.to_string(),
-        callee: call.callee.to_string(),
-        status: match call.state {
-            CallState::Ringing => CallStatus::Ringing,
-            CallState::Talking => CallStatus::Talking,
-            CallState::OnHold => CallStatus::Held,
-        },
-        since_ms: now.unix_ms.saturating_sub(call.since_unix_ms),
-        sessions: call.listeners,
-    }
-}
-
-async fn session_rows(store: &Store, views: &[SessionView], now: Now) -> Answer {
-    let mut rows = Vec::with_capacity(views.len());
-    for view in views {
-        let login = match store.account(view.account).await {
-            Ok(account) => account.map_or_else(|| view.account.to_string(), |account| account.login),
-            Err(error) => return Answer::error(error.to_string()),
-        };
-        rows.push(SessionRow {
-            id: view.id.to_string(),
-            account: login,
-            supervisor: view.supervisor.to_string(),
-            target: view.target.to_string(),
-            mode: view.mode.to_string(),
-            since_ms: now.unix_ms.saturating_sub(view.since_unix_ms),
-        });
-    }
-    Answer::sessions(rows)
-}
-
-async fn directory(store: &Store) -> store::Result<Directory> {
-    let entries = store.directory().await?;
-    Ok(Directory::new(entries.into_iter().map(|entry| DirectoryEntry {
-        number: entry.number,
-        name: entry.name,
-        ha1_md5: entry.ha1_md5,
-        ha1_sha256: entry.ha1_sha256,
-        digest: entry.digest.map(|names| names.iter().filter_map(|name| Algorithm::from_name(name)).collect()),
-    })))
-}
-
-/// The registrations of an earlier run that have not expired.
-async fn bindings(store: &Store, now_ms: u64) -> store::Result<Vec<Binding>> {
-    let rows = store.bindings(now_ms).await?;
-    Ok(rows.into_iter().filter_map(binding).collect())
-}
-
-fn binding(row: store::BindingRow) -> Option<Binding> {
-    let transport = [Transport::Udp, Transport::Tcp].into_iter().find(|one| word(*one) == row.transport)?;
-    Some(Binding {
-        extension: row.extension,
-        contact: row.contact.parse().ok()?,
-        flow: Flow { transport, local: row.local, remote: row.remote },
-        expires_at_unix_ms: row.expires_at_ms,
-        instance: row.instance,
-        q: row.q,
-        call_id: row.call_id,
-        cseq: row.cseq,
-    })
-}
-
-fn kept(change: crate::sip::Change) -> store::BindingChange {
-    match change {
-        crate::sip::Change::Upsert(binding) => store::BindingChange::Upsert(store::BindingRow {
-            extension: binding.extension,
-            contact: binding.contact.to_string(),
-            instance: binding.instance,
-            q: binding.q,
-            call_id: binding.call_id,
-            cseq: binding.cseq,
-            transport: word(binding.flow.transport),
-            local: binding.flow.local,
-            remote: binding.flow.remote,
-            expires_at_ms: binding.expires_at_unix_ms,
-        }),
-        crate::sip::Change::Remove { extension, contact } => {
-            store::BindingChange::Remove { extension, contact: contact.to_string() }
-        }
-    }
-}
-
-fn word(transport: Transport) -> String {
-    transport.as_str().to_ascii_lowercase()
 }

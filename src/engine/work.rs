@@ -2,9 +2,10 @@
 
 use super::{
     clock,
-    desk::{Question, Reply, Rights},
+    desk::{Question, Reply, Rights, SessionView},
 };
 use crate::{
+    access::right,
     model::{AccountId, ExtensionNumber, Refusal},
     store::{SignIn, Store, StoreError},
 };
@@ -28,6 +29,15 @@ pub async fn answer(store: &Store, question: Question, far_ends: Vec<ExtensionNu
 pub async fn rights(store: &Store, account: AccountId, numbers: Vec<ExtensionNumber>) -> Result<Rights, StoreError> {
     let terminals = store.terminals(account, &numbers).await?;
     Ok(Rights { terminals, at: clock::minute_of_week(), settings: store.settings().await? })
+}
+
+/// Judges the right of a running session again. A store that does not answer ends nothing.
+pub async fn still_allowed(store: &Store, view: &SessionView) -> Result<(), Refusal> {
+    let numbers = vec![view.target.clone(), view.far_end.clone()];
+    let Ok(rights) = rights(store, view.account, numbers).await else { return Ok(()) };
+    let gone = Refusal::UnknownExtension;
+    let target = rights.terminals.get(&view.target).ok_or(gone)?;
+    right::judge(target, rights.terminals.get(&view.far_end), view.mode, rights.at)
 }
 
 fn unavailable(error: StoreError) -> Refusal {

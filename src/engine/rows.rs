@@ -1,0 +1,44 @@
+//! What is going on, as rows for whoever asks on the control socket.
+
+use super::{
+    control::{Answer, CallRow, CallStatus, SessionRow},
+    desk::SessionView,
+};
+use crate::{
+    store::Store,
+    switch::{CallState, CallView, embedded::Now},
+};
+
+pub fn call_row(call: &CallView, now: Now) -> CallRow {
+    CallRow {
+        id: call.id.to_string(),
+        caller: call.caller.to_string(),
+        callee: call.callee.to_string(),
+        status: match call.state {
+            CallState::Ringing => CallStatus::Ringing,
+            CallState::Talking => CallStatus::Talking,
+            CallState::OnHold => CallStatus::Held,
+        },
+        since_ms: now.unix_ms.saturating_sub(call.since_unix_ms),
+        sessions: call.listeners,
+    }
+}
+
+pub async fn session_rows(store: &Store, views: &[SessionView], now: Now) -> Answer {
+    let mut rows = Vec::with_capacity(views.len());
+    for view in views {
+        let login = match store.account(view.account).await {
+            Ok(account) => account.map_or_else(|| view.account.to_string(), |account| account.login),
+            Err(error) => return Answer::error(error.to_string()),
+        };
+        rows.push(SessionRow {
+            id: view.id.to_string(),
+            account: login,
+            supervisor: view.supervisor.to_string(),
+            target: view.target.to_string(),
+            mode: view.mode.to_string(),
+            since_ms: now.unix_ms.saturating_sub(view.since_unix_ms),
+        });
+    }
+    Answer::sessions(rows)
+}

@@ -2,7 +2,7 @@
 //!
 //! Sans-IO. In: SIP from the transports, digits and ends of prompts from the media plane, `Command`s, the time.
 //! Out: SIP to send, commands for the media plane, `Event`s, registrations to keep.
-//! Who may call at all is settled in `door`; a call is set up in `call`, changed and ended in `talk`; legs that dialled
+//! Who may call at all is settled in `door`; a call is set up in `call` and `ring`, changed and ended in `talk`; legs that dialled
 //! a feature code, and supervisors attached to a call, live in `guest`; phones that vanished are found out in `pulse`.
 //! Absent on purpose: sign-in, rights and prompts (the desk), sockets (`MediaPorts` binds them), transfer and trunks.
 
@@ -12,6 +12,7 @@ mod door;
 mod guest;
 mod leg;
 mod pulse;
+mod ring;
 mod talk;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,202 @@
+//! Ringing (RFC 3261 §13.2, §16.7): every contact of a phone at once, the first that answers, the best of the refusals.
+
+use super::{
+    Embedded, Now, Purpose,
+    call::{Branch, Call, Stage},
+    leg::{Leg, MediaPorts},
+};
+use crate::{
+    media,
+    model::{CallId, Codec, HearMatrix, LegId},
+    sip::{ClientTx, Dialog, Flow, Method, NameAddr, Request, Response, Uri, sdp},
+    switch::Event,
+};
+
+/// The most contacts of one phone that are rung at once.
+const MAX_BRANCHES: usize = 8;
+
+impl<P: MediaPorts> Embedded<P> {
+    pub(super) fn ring(&mut self, now: Now, id: CallId) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let (callee, target) = (call.callee, call.callee_number.clone());
+        let (codecs, events) = self.offered_beside(call.caller);
+        let Some(leg) = self.legs.get_mut(&callee) else { return };
+        let offer = leg.media.offer(codecs, sdp::Direction::SendRecv, events);
+        let bindings = self.registrar.contacts_of(&target, now.unix_ms);
+        for binding in bindings.into_iter().take(MAX_BRANCHES) {
+            let request = self.invite(id, &binding.contact, binding.flow, offer.clone());
+            let tx = self.endpoint.request(now.instant, request.clone(), binding.flow);
+            self.by_client_tx.insert(tx, Purpose::Ring { call: id });
+            if let Some(Call { stage: Stage::Ringing { branches, .. }, .. }) = self.calls.get_mut(&id) {
+                branches.push(Branch { tx, request });
+            }
+        }
+    }
+
+    fn invite(&mut self, id: CallId, contact: &Uri, flow: Flow, offer: Vec<u8>) -> Request {
+        let mut request = Request::new(Method::Invite, contact.to_string());
+        let (caller, callee) = match self.calls.get(&id) {
+            Some(call) => (call.caller_number.clone(), call.callee_number.clone()),
+            None => return request,
+        };
+        let name = self.directory.get(&caller).map(|entry| entry.name.clone()).unwrap_or_default();
+        let domain = &self.config.domain;
+        let mut from = NameAddr::new(format!("sip:{caller}@{domain}")).with_param("tag", &self.entropy.token());
+        from.display = (!name.is_empty()).then_some(name);
+        request.headers.push("Max-Forwards", 70);
+        request.headers.push("From", from);
+        request.headers.push("To", NameAddr::new(format!("sip:{callee}@{domain}")));
+        request.headers.push("Call-ID", self.entropy.token());
+        request.headers.push("CSeq", "1 INVITE");
+        request.headers.push("Contact", format!("<{}>", self.contact(flow)));
+        request.headers.push("Allow", super::door::ALLOW);
+        request.set_body(sdp::CONTENT_TYPE, offer);
+        request
+    }
+
+    pub(super) fn ring_response(&mut self, now: Now, call: CallId, tx: ClientTx, flow: Flow, response: &Response) {
+        match response.code {
+            ..=100 => {}
+            101..=199 => self.progress(now, call, tx, response),
+            200..=299 => self.answered(now, call, tx, flow, response),
+            code => {
+                self.by_client_tx.remove(&tx);
+                self.branch_failed(now, call, tx, code);
+            }
+        }
+    }
+
+    /// Ringing, or early media: passed on to the caller.
+    fn progress(&mut self, now: Now, id: CallId, tx: ClientTx, response: &Response) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let (caller, callee) = (call.caller, call.callee);
+        let codec = self.take_answer(callee, &response.body);
+        if let (Some(_), Some(Call { stage: Stage::Ringing { early, .. }, .. })) = (codec, self.calls.get_mut(&id)) {
+            *early = Some(tx);
+        }
+        let code = if codec.is_some() { 183 } else { 180 };
+        if let Some(codec) = codec {
+            self.agree(caller, codec);
+            self.join(id);
+        }
+        self.answer_invite(now, caller, code, codec.is_some());
+    }
+
+    fn answered(&mut self, now: Now, id: CallId, tx: ClientTx, flow: Flow, response: &Response) {
+        let Some(Call { stage: Stage::Ringing { branches, .. }, caller, callee, .. }) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let (caller, callee) = (*caller, *callee);
+        let Some(index) = branches.iter().position(|branch| branch.tx == tx) else { return };
+        let branch = branches.swap_remove(index);
+        self.by_client_tx.remove(&tx);
+        let Ok(mut dialog) = Dialog::uac(&branch.request, response) else {
+            return self.branch_failed(now, id, tx, 500);
+        };
+        let Some(codec) = self.take_answer(callee, &response.body) else {
+            self.let_go(now, &mut dialog, flow);
+            return self.branch_failed(now, id, tx, 488);
+        };
+        self.endpoint.send_ack(dialog.ack(1), flow);
+        self.by_dialog.insert(dialog.id().clone(), callee);
+        if let Some(leg) = self.legs.get_mut(&callee) {
+            leg.flow = flow;
+            leg.dialog = Some(dialog);
+        }
+        self.abandon_branches(now, id);
+        self.connect(now, id, caller, codec);
+    }
+
+    fn connect(&mut self, now: Now, id: CallId, caller: LegId, codec: Codec) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.stage = Stage::Talking { renegotiation: None };
+            call.since_unix_ms = now.unix_ms;
+        }
+        self.agree(caller, codec);
+        self.join(id);
+        self.answer_invite(now, caller, 200, true);
+    }
+
+    /// The caller takes the callee's codec if it offered it, so that packets need no transcoding.
+    fn agree(&mut self, caller: LegId, codec: Codec) {
+        if let Some(Leg { media, .. }) = self.legs.get_mut(&caller)
+            && !media.codec_told
+            && media.shared(&self.config.codecs).contains(&codec)
+        {
+            media.codec = Some(codec);
+        }
+    }
+
+    pub(super) fn branch_failed(&mut self, now: Now, id: CallId, tx: ClientTx, code: u16) {
+        let Some(Call { stage: Stage::Ringing { branches, early, best, .. }, caller, callee, .. }) =
+            self.calls.get_mut(&id)
+        else {
+            return;
+        };
+        branches.retain(|branch| branch.tx != tx);
+        *best = better(*best, code);
+        let (none_left, code) = (branches.is_empty(), *best);
+        if early.take_if(|early| *early == tx).is_some() {
+            // Who has declined hears the caller no more, though others still ring.
+            let silence = HearMatrix::silent([*caller, *callee]);
+            self.media(media::Command::Hear(silence));
+        }
+        if none_left {
+            self.give_up(now, id, code);
+        }
+    }
+
+    /// Ends a call that nobody answered: the caller hears `code`, the phones stop ringing.
+    pub(super) fn give_up(&mut self, now: Now, id: CallId, code: u16) {
+        let ringing = matches!(self.calls.get(&id), Some(Call { stage: Stage::Ringing { .. }, .. }));
+        if !ringing {
+            return;
+        }
+        self.abandon_branches(now, id);
+        if let Some(call) = self.calls.remove(&id) {
+            self.answer_invite(now, call.caller, code, false);
+            self.close_leg(call.caller);
+            self.close_leg(call.callee);
+            self.event(Event::CallEnded { call: id });
+        }
+    }
+
+    pub(super) fn give_up_waiting(&mut self, now: Now) {
+        let late = |call: &&Call| call.deadline().is_some_and(|deadline| deadline <= now.instant);
+        for id in self.calls.values().filter(late).map(|call| call.id).collect::<Vec<_>>() {
+            self.give_up(now, id, 480);
+            self.give_up_renegotiation(now, id);
+        }
+    }
+
+    fn abandon_branches(&mut self, now: Now, id: CallId) {
+        let branches = match self.calls.get_mut(&id) {
+            Some(Call { stage: Stage::Ringing { branches, .. }, .. }) => std::mem::take(branches),
+            Some(_) | None => return,
+        };
+        for Branch { tx, request } in branches {
+            self.by_client_tx.insert(tx, Purpose::Abandoned { request: Box::new(request) });
+            self.endpoint.cancel(now.instant, tx);
+        }
+    }
+
+    /// ACK and BYE for a phone that answered what is no longer wanted.
+    pub(super) fn let_go(&mut self, now: Now, dialog: &mut Dialog, flow: Flow) {
+        self.endpoint.send_ack(dialog.ack(1), flow);
+        let bye = dialog.next_request(Method::Bye);
+        let tx = self.endpoint.request(now.instant, bye, flow);
+        self.by_client_tx.insert(tx, Purpose::Courtesy);
+    }
+}
+
+/// Which of two failures the caller hears of (RFC 3261 §16.7): a refusal by a person before an absence; never a challenge
+/// or a redirection that was meant for us.
+fn better(best: u16, code: u16) -> u16 {
+    match code {
+        300..=399 | 401 | 407 | 408 | 500..=599 => best,
+        600..=699 => code,
+        _ if best >= 600 => best,
+        _ if best == 480 => code,
+        _ => best,
+    }
+}

@@ -22,7 +22,7 @@ async fn signs_in_by(code: &str, way: DtmfWay, transport: Transport, whispers: b
         office.phone_with(&number, SUPERVISOR_HZ, |config| (config.dtmf, config.transport) = (way, transport)).await;
     let supervisor = phone.call(code).await.unwrap();
     press(&supervisor, &format!("{}#{DIAL_PASSWORD}#{}#", office.dial_id(), office.agent())).await;
-    ear::hears(&supervisor, AGENT_HZ).await;
+    assert!(ear::soon(&supervisor, AGENT_HZ).await, "{code} typed by {way:?}: {:?}", office.trail(&number));
     let (by_supervisor, by_agent) = tokio::join!(ear::now(&supervisor), ear::now(&talk.agent));
     assert_hears(code, &by_supervisor, &[AGENT_HZ, CUSTOMER_HZ]);
     match whispers {

@@ -142,14 +142,17 @@ impl<'a> Ear<'a> {
 #[track_caller]
 pub fn hears(call: &Call, hz: f64) -> impl Future<Output = ()> {
     let caller = std::panic::Location::caller();
-    async move {
-        let level = || {
-            let heard = call.heard();
-            tone::level_of(hz, codec::SAMPLE_RATE, &heard[heard.len().saturating_sub(TAIL_SAMPLES)..])
-        };
-        let heard = until(|| (level() > PRESENT_DBFS).then_some(())).await;
-        assert!(heard.is_some(), "{caller}: {hz} Hz at {:.1} dBFS", level());
-    }
+    async move { assert!(soon(call, hz).await, "{caller}: {hz} Hz at {:.1} dBFS", tail_level(call, hz)) }
+}
+
+/// Whether the tone comes to be heard.
+pub async fn soon(call: &Call, hz: f64) -> bool {
+    until(|| (tail_level(call, hz) > PRESENT_DBFS).then_some(())).await.is_some()
+}
+
+fn tail_level(call: &Call, hz: f64) -> f64 {
+    let heard = call.heard();
+    tone::level_of(hz, codec::SAMPLE_RATE, &heard[heard.len().saturating_sub(TAIL_SAMPLES)..])
 }
 
 /// Everything that the phone heard in this call.

@@ -11,8 +11,10 @@ use sasayaki::{
 };
 
 const THIRD_SUPERVISOR_HZ: f64 = 3067.0;
-/// The tones of keys 1, 5 and #: what a supervisor's keypad would sound like.
-const KEY_TONES_HZ: [f64; 6] = [697.0, 770.0, 941.0, 1209.0, 1336.0, 1477.0];
+/// What the keys 1, 5 and # of a supervisor would sound like, but for 1209 Hz, which the customer's tone is too near.
+const KEY_TONES_HZ: [f64; 5] = [697.0, 770.0, 941.0, 1336.0, 1477.0];
+/// A key is far louder. A packet that comes late leaves this much beside a party's own tone.
+const NO_KEY_DBFS: f64 = -50.0;
 
 /// The parties hear each other, and whether the agent hears the supervisor; the customer never does.
 async fn assert_talk(talk: &Talk, agent_hears: &[f64], agent_lacks: &[f64]) {
@@ -47,8 +49,10 @@ fn a1_a2_who_monitors_hears_both_and_is_heard_by_nobody_whatever_the_phone_sends
         assert_talk(&talk, &[], &[SUPERVISOR_HZ]).await;
         let by_agent = all_of(&talk.agent);
         assert_lacks("the agent, in the whole call", &by_agent, &[SUPERVISOR_HZ]);
-        assert_lacks("the agent, in the whole call", &by_agent, &KEY_TONES_HZ);
-        assert_lacks("the customer, in the whole call", &all_of(&talk.customer), &KEY_TONES_HZ);
+        for heard in [&by_agent, &all_of(&talk.customer)] {
+            let loudest = KEY_TONES_HZ.map(|hz| heard.loudest_db(hz));
+            assert!(loudest.iter().all(|level| *level < NO_KEY_DBFS), "keys are heard: {loudest:.1?}");
+        }
     });
 }
 

@@ -34,6 +34,9 @@ impl Company {
         let mut lines = spectrum::powers(&left, 0..LOW_LINES);
         let low: f32 = lines[FIRST_LINE..HIGH_LINE].iter().sum();
         let high = all - 0.5 * lines[0] - lines[1..HIGH_LINE].iter().sum::<f32>();
+        if high > MAX_REST * pair {
+            return None;
+        }
         lines[..FIRST_LINE].fill(0.0);
         let fresh = if low > NOTHING * pair && presence.begins() {
             let before = Before::of(past, presence.hops + 2)?;

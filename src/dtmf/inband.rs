@@ -5,7 +5,7 @@
 
 use super::{
     bank::{self, Bins, HOP, WINDOW},
-    judge,
+    judge::{self, Verdict},
     press::Presses,
 };
 use crate::model::Digit;
@@ -14,11 +14,13 @@ use crate::model::Digit;
 pub struct InBand {
     past: Past,
     presses: Presses,
+    /// Whether the next hop is not judged: what was refused is not yet another sound 5 ms later.
+    skip: bool,
 }
 
 impl Default for InBand {
     fn default() -> Self {
-        Self { past: Past::new(), presses: Presses::default() }
+        Self { past: Past::new(), presses: Presses::default(), skip: false }
     }
 }
 
@@ -40,8 +42,17 @@ impl InBand {
         let strongest = judge::strongest(&self.past);
         let held = self.presses.hold(&self.past, strongest);
         let key = strongest.filter(|key| Some(*key) != held)?;
-        let sound = judge::judge(&self.past, key)?;
-        self.presses.begin(sound)
+        if std::mem::take(&mut self.skip) {
+            return None;
+        }
+        match judge::judge(&self.past, key) {
+            Verdict::NotYet => None,
+            Verdict::Refused => {
+                self.skip = true;
+                None
+            }
+            Verdict::Key(sound) => self.presses.begin(sound),
+        }
     }
 }
 
@@ -81,7 +92,8 @@ impl Past {
     fn analyse(&mut self) {
         self.hop = (self.hop + 1) % bank::HOPS_PER_SECOND;
         self.newest = (self.newest + 1) % HOPS;
-        let bins = self.samples::<WINDOW>(0).map(|window| bank::correlate(window, self.hop));
+        let loud = |window: &&[f32; WINDOW]| window.iter().any(|sample| sample.abs() >= QUIET);
+        let bins = self.samples(0).filter(loud).map(|window| bank::correlate(window, self.hop));
         self.bins[self.newest] = bins.unwrap_or_default();
     }
 
@@ -97,7 +109,10 @@ impl Past {
     }
 }
 
+/// Hops that are remembered: 80 ms of a tone, and what was 45 ms before it.
 pub const HOPS: usize = 32;
+/// −54 dBm0: no tone that is looked for stays below in a whole window.
+const QUIET: f32 = 48.0;
 /// Samples that stay when older ones go: enough to look at what was before a tone.
 const KEPT: usize = 32 * HOP;
 const ROOM: usize = 2 * KEPT;

@@ -22,6 +22,14 @@ pub struct Sound {
     pub high: f32,
 }
 
+pub enum Verdict {
+    /// Too short or too restless so far.
+    NotYet,
+    /// Something else sounds with it, which costs most to see.
+    Refused,
+    Key(Sound),
+}
+
 /// The strongest row and column of the last 20 ms, when they stand out and are in balance.
 pub fn strongest(past: &Past) -> Option<Key> {
     let powers = powers_of_20_ms(past.bins(2), past.bins(1), past.bins(0));
@@ -51,23 +59,29 @@ fn leader(powers: &[f32; TONES], first: usize) -> Option<usize> {
 }
 
 /// Whether this key has sounded for long enough, truly enough and alone enough.
-pub fn judge(past: &Past, key: Key) -> Option<Sound> {
+pub fn judge(past: &Past, key: Key) -> Verdict {
     let low = Track::of(past, key.low);
     let high = Track::of(past, key.high);
     let presence = Presence::of(&low, &high);
     if presence.sum < MIN_HOPS || presence.hops < LINE_HOPS || low.peak.min(high.peak) < MIN_PEAK {
-        return None;
+        return Verdict::NotYet;
     }
     let (low_line, high_line) = (low.line(past), high.line(past));
     let (low_hz, high_hz) = (bank::hz(key.low), bank::hz(key.high));
     let off = (low_line.off_hz.abs() / low_hz).max(high_line.off_hz.abs() / high_hz);
     let unrest = low_line.unrest.max(high_line.unrest);
     if off > MAX_OFF || unrest > MAX_UNREST {
-        return None;
+        return Verdict::NotYet;
     }
-    let company = Company::of(past, low_hz + low_line.off_hz, high_hz + high_line.off_hz, &presence)?;
-    let fits = |case: &Case| case.fits(&presence, off, unrest, &company);
-    CASES.iter().any(fits).then_some(Sound { key, low: low.peak, high: high.peak })
+    let company = Company::of(past, low_hz + low_line.off_hz, high_hz + high_line.off_hz, &presence);
+    let fits = |case: &Case| company.as_ref().is_some_and(|company| case.fits(&presence, off, unrest, company));
+    if CASES.iter().any(fits) {
+        Verdict::Key(Sound { key, low: low.peak, high: high.peak })
+    } else if company.as_ref().is_none_or(|company| company.comb > VOICE) {
+        Verdict::Refused
+    } else {
+        Verdict::NotYet
+    }
 }
 
 /// What a key may look like. The worse its company, the longer and the truer it has to be.
@@ -125,5 +139,7 @@ const MAX_NEIGHBOUR: f32 = 0.35;
 const MIN_HOPS: f32 = 4.9;
 /// Between 1.5 % + 2 Hz, which must be heard, and 3.5 %, which must not (Q.24). Rows: frequency, vowels.
 const MAX_OFF: f32 = 0.0225;
+/// A comb far beyond what any case allows.
+const VOICE: f32 = 0.05;
 /// In radians: more and there is no line through the phases. Rows: GSM, near-DTMF.
 const MAX_UNREST: f32 = 0.4;

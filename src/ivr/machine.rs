@@ -13,8 +13,10 @@ pub struct Ivr {
 }
 
 enum State {
+    /// Answered by us, but the caller's ACK is still on its way; digits may overtake it.
     Unanswered {
         short: Option<ShortDial>,
+        type_ahead: DigitString,
     },
     Entering {
         field: Field,
@@ -60,7 +62,7 @@ impl Ivr {
             mode,
             failed_sign_ins: 0,
             failed_extensions: 0,
-            state: State::Unanswered { short },
+            state: State::Unanswered { short, type_ahead: DigitString::default() },
             output: VecDeque::new(),
         }
     }
@@ -109,10 +111,14 @@ impl Ivr {
     }
 
     fn answered(&mut self, now: Instant) {
-        let State::Unanswered { short } = &mut self.state else { return };
+        let State::Unanswered { short, type_ahead } = &mut self.state else { return };
+        let ahead = type_ahead.take();
         match short.take() {
-            Some(ShortDial { id, password }) => self.ask_sign_in(now, id, password),
-            None => self.prompt(now, Field::DialId, vec![welcome(self.mode)]),
+            Some(ShortDial { id, password }) => {
+                self.ask_sign_in(now, id, password);
+                self.retype(now, &ahead);
+            }
+            None => self.prompt_unless_typed(now, Field::DialId, welcome(self.mode), &ahead),
         }
     }
 
@@ -137,10 +143,10 @@ impl Ivr {
                     *wait = Wait::Digit(now + self.config.inter_digit_timeout);
                 }
             }
-            State::Asking { type_ahead, .. } => {
+            State::Unanswered { type_ahead, .. } | State::Asking { type_ahead, .. } => {
                 type_ahead.push(digit);
             }
-            State::Unanswered { .. } | State::Closing { .. } | State::Over => {}
+            State::Closing { .. } | State::Over => {}
         }
     }
 
@@ -181,7 +187,7 @@ impl Ivr {
         match (*phase, answer) {
             (Phase::SignIn, Answer::SignedIn(account)) => {
                 let ahead = type_ahead.take();
-                self.ask_extension(now, account, ahead);
+                self.prompt_unless_typed(now, Field::Extension { account }, Prompt::Extension, &ahead);
             }
             (Phase::Extension { .. }, Answer::Attached) => self.state = State::Over,
             // What was typed ahead was meant for what would have followed: it goes with the try.
@@ -224,13 +230,16 @@ impl Ivr {
     }
 
     /// A caller who already types is not talked over.
-    fn ask_extension(&mut self, now: Instant, account: AccountId, ahead: Secret) {
-        let field = Field::Extension { account };
+    fn prompt_unless_typed(&mut self, now: Instant, field: Field, prompt: Prompt, ahead: &Secret) {
         if ahead.is_empty() {
-            return self.prompt(now, field, vec![Prompt::Extension]);
+            return self.prompt(now, field, vec![prompt]);
         }
         let wait = Wait::Digit(now + self.config.first_digit_timeout);
         self.state = State::Entering { field, typed: DigitString::default(), wait };
+        self.retype(now, ahead);
+    }
+
+    fn retype(&mut self, now: Instant, ahead: &Secret) {
         for digit in ahead.expose().chars().filter_map(|key| Digit::try_from(key).ok()) {
             self.digit(now, digit);
         }

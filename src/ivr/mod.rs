@@ -53,7 +53,7 @@ impl Default for IvrConfig {
 }
 
 pub enum Input {
-    /// The caller's INVITE was answered: from here digits count.
+    /// The caller has acknowledged our answer and can hear: from here prompts play. Digits count from the answer itself.
     Answered,
     /// A key, from the fused stream.
     Digit(Digit),

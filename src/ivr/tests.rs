@@ -343,13 +343,22 @@ fn keys_typed_ahead_are_bounded() {
 }
 
 #[test]
-fn digits_before_the_answer_do_not_count() {
+fn digits_that_overtake_the_ack_of_the_answer_count() {
     let mut call = Call::ringing(IvrConfig::default(), Mode::Monitor, None);
-    call.keys("99").hears("(answered)", Input::Answered).keys("1001#");
+    call.keys("10").hears("(answered)", Input::Answered).keys("01#");
     assert_snapshot!(call, @"
-    0.2  99
-    0.2  (answered)         play monitor-welcome
-    0.7  1001#              stop, play password
+    0.2  10
+    0.2  (answered)
+    0.5  01#                play password
+    ");
+    let short = ShortDial { id: Secret::new("1001"), password: Secret::new("2468") };
+    let mut call = Call::ringing(IvrConfig::default(), Mode::Monitor, Some(short));
+    call.keys("20").hears("(answered)", Input::Answered).signed_in().keys("0#");
+    assert_snapshot!(call, @"
+    0.2  20
+    0.2  (answered)         ask sign-in 1001 2468
+    0.2  (signed in)
+    0.4  0#                 ask attach 200 monitor
     ");
 }
 

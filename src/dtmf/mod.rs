@@ -13,6 +13,8 @@ mod info;
 mod judge;
 mod press;
 mod receiver;
+#[cfg(test)]
+mod rows;
 mod sender;
 mod spectrum;
 pub mod tone;

@@ -1,0 +1,241 @@
+//! The rows of `docs/dtmf.md` in small: sounds made here from fixed seeds, so that no change lets a row slip unseen.
+
+use super::{InBand, tone};
+use crate::model::Digit;
+use std::f32::consts::TAU;
+
+const KEYS: &str = "D73A52#1864C9B0*";
+
+/// SplitMix64: the same sounds on every machine.
+struct Dice(u64);
+
+impl Dice {
+    fn below_one(&mut self) -> f32 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 40) as f32 / (1u64 << 24) as f32
+    }
+
+    fn between(&mut self, low: f32, high: f32) -> f32 {
+        low + (high - low) * self.below_one()
+    }
+
+    /// Normal enough, with a mean square of one.
+    fn noise(&mut self) -> f32 {
+        (0..12).map(|_| self.below_one()).sum::<f32>() - 6.0
+    }
+}
+
+fn peak(dbm0: f32) -> f32 {
+    32767.0 * 10f32.powf((dbm0 - 3.14) / 20.0)
+}
+
+fn gain(db: f32) -> f32 {
+    10f32.powf(db / 20.0)
+}
+
+fn sine(dice: &mut Dice, hz: f32, ms: f32, peak: f32) -> Vec<f32> {
+    let phase = dice.between(0.0, TAU);
+    (0..(ms * 8.0) as usize).map(|n| peak * (TAU * hz * n as f32 / 8000.0 + phase).sin()).collect()
+}
+
+fn add(to: &mut [f32], sound: &[f32]) {
+    to.iter_mut().zip(sound).for_each(|(sample, more)| *sample += more);
+}
+
+/// How a key is pressed.
+#[derive(Clone, Copy)]
+struct Touch {
+    on_ms: f32,
+    off_ms: f32,
+    low_dbm0: f32,
+    high_dbm0: f32,
+    low_off: f32,
+    high_off: f32,
+    hz_off: f32,
+}
+
+const PLAIN: Touch =
+    Touch { on_ms: 50.0, off_ms: 50.0, low_dbm0: -10.0, high_dbm0: -10.0, low_off: 0.0, high_off: 0.0, hz_off: 0.0 };
+
+fn press(dice: &mut Dice, key: char, touch: Touch) -> Vec<f32> {
+    let [low, high] = tone::frequencies(Digit::try_from(key).unwrap()).map(|hz| hz as f32);
+    let moved = |hz: f32, off: f32| hz * (1.0 + off) + touch.hz_off * off.signum();
+    let mut sound = sine(dice, moved(low, touch.low_off), touch.on_ms, peak(touch.low_dbm0));
+    let other = sine(dice, moved(high, touch.high_off), touch.on_ms, peak(touch.high_dbm0));
+    add(&mut sound, &other);
+    sound
+}
+
+/// All keys, with up to 13 ms more in each pause so that tones fall on all phases of the hops.
+fn entry(dice: &mut Dice, touch: Touch) -> Vec<f32> {
+    let mut sound = vec![0.0; 1600];
+    for key in KEYS.chars() {
+        sound.extend(press(dice, key, touch));
+        let pause = touch.off_ms + dice.between(0.0, 13.0);
+        sound.extend(vec![0.0; (pause * 8.0) as usize]);
+    }
+    sound.extend([0.0; 1600]);
+    sound
+}
+
+fn heard(sound: &[f32]) -> String {
+    let mut ear = InBand::default();
+    let samples: Vec<i16> = sound.iter().map(|sample| sample.round() as i16).collect();
+    samples.chunks(160).filter_map(|frame| ear.hear(frame)).map(Digit::as_char).collect()
+}
+
+#[track_caller]
+fn all_heard(sound: &[f32]) {
+    assert_eq!(heard(sound), KEYS);
+}
+
+#[test]
+fn keys_up_to_one_and_a_half_percent_and_two_hertz_off_are_heard_and_from_three_and_a_half_none() {
+    let mut dice = Dice(1);
+    for (low, high) in [(1.0, 1.0), (1.0, -1.0), (-1.0, 1.0), (-1.0, -1.0)] {
+        let off = |part: f32, hz_off| Touch { low_off: part * low, high_off: part * high, hz_off, ..PLAIN };
+        all_heard(&entry(&mut dice, off(0.015, 2.0)));
+        assert_eq!(heard(&entry(&mut dice, Touch { on_ms: 100.0, ..off(0.035, 0.0) })), "");
+    }
+}
+
+#[test]
+fn twist_of_8_db_and_of_5_db_reverse_is_borne() {
+    all_heard(&entry(&mut Dice(2), Touch { high_dbm0: -18.0, ..PLAIN }));
+    all_heard(&entry(&mut Dice(3), Touch { low_dbm0: -15.0, ..PLAIN }));
+}
+
+#[test]
+fn tones_of_34_ms_are_keys_and_of_23_ms_are_not() {
+    all_heard(&entry(&mut Dice(4), Touch { on_ms: 34.0, ..PLAIN }));
+    assert_eq!(heard(&entry(&mut Dice(5), Touch { on_ms: 23.0, ..PLAIN })), "");
+}
+
+#[test]
+fn keys_are_heard_from_minus_3_to_minus_48_dbm0_and_none_at_minus_55() {
+    for level in [-3.0, -20.0, -36.0, -48.0, -55.0] {
+        let sound = entry(&mut Dice(6), Touch { low_dbm0: level, high_dbm0: level, ..PLAIN });
+        assert_eq!(heard(&sound), if level < -50.0 { "" } else { KEYS }, "{level}");
+    }
+}
+
+#[test]
+fn an_interruption_of_12_ms_or_a_lost_frame_does_not_part_a_press_and_a_pause_of_40_ms_does() {
+    let mut dice = Dice(7);
+    for (gap_ms, presses) in [(12, "5"), (20, "5"), (40, "55")] {
+        let long = Touch { on_ms: 60.0, ..PLAIN };
+        let parts = [press(&mut dice, '5', long), vec![0.0; gap_ms * 8], press(&mut dice, '5', long), vec![0.0; 800]];
+        assert_eq!(heard(&parts.concat()), presses, "{gap_ms} ms");
+    }
+}
+
+#[test]
+fn white_noise_7_db_below_the_tones_is_borne() {
+    let mut dice = Dice(8);
+    let mut sound = entry(&mut dice, Touch { low_dbm0: -12.0, high_dbm0: -12.0, ..PLAIN });
+    sound.iter_mut().for_each(|sample| *sample += peak(-12.0) * gain(-7.0) * dice.noise());
+    all_heard(&sound);
+}
+
+#[test]
+fn dial_tones_12_db_above_the_tones_are_borne() {
+    for dial in [&[350.0, 440.0][..], &[400.0], &[425.0]] {
+        let mut dice = Dice(9);
+        let mut sound = entry(&mut dice, Touch { low_dbm0: -16.0, high_dbm0: -16.0, ..PLAIN });
+        for hz in dial {
+            let dial = sine(&mut dice, *hz, sound.len() as f32 / 8.0, peak(-4.0));
+            add(&mut sound, &dial);
+        }
+        all_heard(&sound);
+    }
+}
+
+#[test]
+fn hum_an_offset_and_clipping_are_borne() {
+    let mut dice = Dice(10);
+    for hz in [50.0, 60.0, 180.0, 0.0] {
+        let mut sound = entry(&mut dice, Touch { low_dbm0: -20.0, high_dbm0: -20.0, ..PLAIN });
+        let hum = sine(&mut dice, hz, sound.len() as f32 / 8.0, peak(-8.0));
+        add(&mut sound, &hum);
+        all_heard(&sound);
+    }
+    let loud = entry(&mut dice, Touch { on_ms: 60.0, off_ms: 60.0, low_dbm0: 9.0, high_dbm0: 9.0, ..PLAIN });
+    all_heard(&loud.iter().map(|sample| sample.clamp(-32768.0, 32767.0)).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_echo_10_db_down_is_no_key_of_its_own() {
+    for delay_ms in [10, 40, 80] {
+        let dry = entry(&mut Dice(11), Touch { on_ms: 80.0, off_ms: 120.0, ..PLAIN });
+        let mut sound = dry.clone();
+        let echo: Vec<f32> = dry.iter().map(|sample| sample * gain(-10.0)).collect();
+        add(&mut sound[delay_ms * 8..], &echo);
+        all_heard(&sound);
+    }
+}
+
+/// Vowels whose two strongest harmonics stand where a key's tones would: long, steady, with a comb between them.
+fn vowels(dice: &mut Dice, count: usize) -> Vec<f32> {
+    let mut sound = Vec::new();
+    for _ in 0..count {
+        let row = tone::ROWS_HZ[dice.between(0.0, 3.99) as usize] as f32;
+        let pitch = row / dice.between(2.0, 5.99).floor() * dice.between(0.985, 1.015);
+        let ms = dice.between(120.0, 400.0);
+        let column = tone::COLUMNS_HZ[dice.between(0.0, 3.99) as usize] as f32;
+        let mut note = vec![0.0; (ms * 8.0) as usize];
+        for harmonic in 1..(3600.0 / pitch) as usize {
+            let hz = pitch * harmonic as f32;
+            let formants = [(row, 60.0), (column, 80.0)];
+            let height: f32 = formants.iter().map(|(at, width)| 1.0 / (1.0 + ((hz - at) / width).powi(2)).sqrt()).sum();
+            let wave = sine(dice, hz, ms, 3000.0 * height);
+            add(&mut note, &wave);
+        }
+        sound.extend(note);
+        sound.extend(vec![0.0; (dice.between(0.0, 100.0) * 8.0) as usize]);
+    }
+    sound
+}
+
+#[test]
+fn vowels_are_no_keys() {
+    assert_eq!(heard(&vowels(&mut Dice(12), 150)), "");
+}
+
+#[test]
+fn keys_are_heard_through_a_voice_10_db_below() {
+    let mut dice = Dice(13);
+    let mut sound = entry(&mut dice, Touch { on_ms: 120.0, off_ms: 80.0, ..PLAIN });
+    let mut voice = vowels(&mut dice, 25);
+    let strength = (voice.iter().map(|sample| sample * sample).sum::<f32>() / voice.len() as f32).sqrt();
+    voice.iter_mut().for_each(|sample| *sample *= peak(-10.0) * gain(-10.0) / strength);
+    add(&mut sound, &voice);
+    all_heard(&sound);
+}
+
+#[test]
+fn a_third_tone_or_strong_harmonics_make_it_no_key() {
+    let mut dice = Dice(14);
+    for key in KEYS.chars() {
+        for (hz, part_db) in [(560.0, -3.0), (1070.0, -3.0), (1900.0, -3.0), (2900.0, 0.0)] {
+            let mut sound = press(&mut dice, key, Touch { on_ms: 200.0, ..PLAIN });
+            let third = sine(&mut dice, hz, 200.0, peak(-10.0 + part_db));
+            add(&mut sound, &third);
+            assert_eq!(heard(&[vec![0.0; 800], sound, vec![0.0; 800]].concat()), "", "{hz} Hz");
+        }
+    }
+}
+
+#[test]
+fn a_key_is_told_within_33_ms_of_its_beginning() {
+    let mut dice = Dice(15);
+    for lead in 0..40 {
+        let mut ear = InBand::default();
+        let sound = [vec![0.0; 800 + lead], press(&mut dice, '8', PLAIN)].concat();
+        let mut told = sound.chunks(8).map(|ms| ear.hear(&ms.iter().map(|s| *s as i16).collect::<Vec<_>>()).is_some());
+        let ms = told.position(|told| told).unwrap();
+        assert!(ms <= 133 + lead / 8, "{ms}");
+    }
+}

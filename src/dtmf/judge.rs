@@ -114,14 +114,14 @@ impl Case {
 
 const CASES: [Case; 6] = [
     // Two tones and nothing else, as a telephone sends them.
-    Case { hops: MIN_HOPS, off: MAX_OFF, unrest: 0.06, rest: 0.02, third: ANY, comb: ANY, switched: false },
+    Case { hops: MIN_HOPS, off: MAX_OFF, unrest: 0.06, rest: 0.012, third: ANY, comb: ANY, switched: false },
     // A dial tone or a line with some noise.
     Case { hops: MIN_HOPS, off: 0.012, unrest: 0.15, rest: 0.06, third: ANY, comb: 0.02, switched: false },
     // A speech codec lets tones flutter, but adds little.
     Case { hops: MIN_HOPS, off: 0.012, unrest: MAX_UNREST, rest: 0.01, third: ANY, comb: ANY, switched: false },
     Case { hops: 5.2, off: 0.006, unrest: MAX_UNREST, rest: 0.10, third: 0.10, comb: 0.0125, switched: false },
     // Noise, or a prompt that comes back as an echo.
-    Case { hops: 5.6, off: 0.012, unrest: 0.16, rest: 0.30, third: 0.12, comb: 0.02, switched: false },
+    Case { hops: 5.6, off: 0.0105, unrest: 0.16, rest: 0.30, third: 0.12, comb: 0.02, switched: false },
     // A prompt that happens to hold one harmonic for long.
     Case { hops: 8.0, off: 0.008, unrest: 0.15, rest: MAX_REST, third: 0.15, comb: 0.08, switched: true },
 ];

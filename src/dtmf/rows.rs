@@ -28,8 +28,9 @@ impl Dice {
     }
 }
 
+/// G.711: a full-scale sine is at +3.14 dBm0.
 fn peak(dbm0: f32) -> f32 {
-    32767.0 * 10f32.powf((dbm0 - 3.14) / 20.0)
+    0.696_63 * 32767.0 * 10f32.powf(dbm0 / 20.0)
 }
 
 fn gain(db: f32) -> f32 {

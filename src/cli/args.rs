@@ -1,8 +1,8 @@
 //! The words of the command line, exactly as the manual has them.
 
 use super::{
-    account::AccountCommand, audit::AuditCommand, dial_id::DialIdCommand, extension::ExtensionCommand, live,
-    permission::PermissionCommand, setting::SettingCommand,
+    account::AccountCommand, audit::AuditCommand, bench::BenchCommand, dial_id::DialIdCommand,
+    extension::ExtensionCommand, live, permission::PermissionCommand, setting::SettingCommand,
 };
 use std::path::PathBuf;
 
@@ -63,6 +63,9 @@ pub enum Command {
         #[arg(required = true, value_name = "WAV")]
         files: Vec<PathBuf>,
     },
+    /// The built-in benchmarks
+    #[command(subcommand)]
+    Bench(BenchCommand),
 }
 
 #[cfg(test)]

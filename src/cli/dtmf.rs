@@ -36,7 +36,7 @@ fn digits(samples: &[i16]) -> impl Iterator<Item = (usize, Digit)> {
 }
 
 /// The samples of a recording at 8 kHz.
-fn read(file: &Path) -> anyhow::Result<Vec<i16>> {
+pub fn read(file: &Path) -> anyhow::Result<Vec<i16>> {
     let reader = hound::WavReader::open(file).map_err(|error| match error {
         hound::Error::IoError(cause) => anyhow::Error::from(cause).context("cannot be read"),
         cause => anyhow::Error::from(cause).context("not a WAV file"),

@@ -4,6 +4,7 @@
 mod account;
 mod args;
 mod audit;
+mod bench;
 mod check;
 pub mod config;
 mod control;
@@ -58,6 +59,10 @@ async fn carry_out(command: Command, named: Option<&Path>) -> anyhow::Result<Exi
         dtmf::run(&files, &mut io::stdout().lock())?;
         return Ok(ExitCode::SUCCESS);
     }
+    if let Command::Bench(command) = command {
+        command.run(&mut io::stdout().lock())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let loaded = config::load(named, environment.as_deref());
     if let Command::Check = command {
         return check::run(loaded).await;
@@ -74,7 +79,7 @@ async fn carry_out(command: Command, named: Option<&Path>) -> anyhow::Result<Exi
         Command::Audit(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Calls(live) => live::calls(live, &loaded.config).await?,
         Command::Sessions(sessions) => live::sessions(sessions, &loaded.config).await?,
-        Command::Check | Command::Dtmf { .. } => {}
+        Command::Check | Command::Dtmf { .. } | Command::Bench(_) => {}
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 #[derive(clap::Subcommand)]
 pub enum PermissionCommand {
-    /// Give a right; a second grant on the same resource takes the place of the first
+    /// Give a right; a second grant on the same resource takes the place of the first, and a denial beside it still wins
     Grant {
         login: Login,
         /// terminal:NUMBER (call-center:NAME and campaign:NAME in a later version)

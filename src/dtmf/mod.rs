@@ -13,10 +13,10 @@ mod info;
 mod judge;
 mod press;
 mod receiver;
-#[cfg(test)]
-mod rows;
 mod sender;
 mod spectrum;
+#[cfg(test)]
+mod tests;
 pub mod tone;
 mod track;
 

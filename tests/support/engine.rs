@@ -97,6 +97,11 @@ impl Engine {
         peer.exit(STOP_LIMIT).unwrap_or_else(|| panic!("still there {STOP_LIMIT:?} after SIGTERM:\n{}", self.log()))
     }
 
+    /// Of the running engine.
+    pub fn process_id(&self) -> u32 {
+        self.peer.as_ref().expect("it runs").id()
+    }
+
     /// Ends it as a power cut would.
     pub fn kill(&mut self) {
         self.peer.take().expect("it runs").kill();

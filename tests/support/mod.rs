@@ -44,6 +44,10 @@ impl Peer {
         Self(child.unwrap_or_else(|error| panic!("{}: {error} (tests/run installs it)", program.display())))
     }
 
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     pub fn terminate(&mut self) {
         let id = self.0.id().to_string();
         Command::new("kill").args(["-TERM", &id]).status().unwrap();

@@ -3,12 +3,15 @@
 use super::{Keys, StoreError};
 use crate::{access::sign_in::Password, model::Secret};
 use argon2::{
-    Algorithm, Argon2, Params, Version,
-    password_hash::{PasswordHasher as _, PasswordVerifier, phc::PasswordHash},
+    Algorithm, Argon2, Block, Params, Version,
+    password_hash::{
+        PasswordHasher as _,
+        phc::{Output, PasswordHash},
+    },
 };
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -19,7 +22,7 @@ use tokio::{
     time::timeout,
 };
 
-/// How many passwords are hashed at once; each takes `MEMORY_KIB`.
+/// How many passwords are hashed at once; each takes `MEMORY_KIB`, and a place that was used keeps it.
 pub const MAX_AT_ONCE: usize = 2;
 
 /// Who has waited this long for a place is refused.
@@ -42,7 +45,12 @@ struct Inner {
     /// What is verified when there is nothing to verify: of the same cost, and of no password.
     dummy: String,
     runs: AtomicU64,
+    /// Of verifications that are over, for those to come: were it given back each time, every thread would keep some of it.
+    memories: Mutex<Vec<Memory>>,
 }
+
+/// What argon2 works in.
+type Memory = Vec<Block>;
 
 /// What one hash costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +79,7 @@ impl PasswordHasher {
     pub fn with_gate(keys: Arc<Keys>, cost: Cost, at_once: usize, deadline: Duration) -> Self {
         let dummy = hash(&keys, cost, &Secret::new(super::keys::hex(&super::keys::os_random()))).unwrap_or_default();
         let gate = Arc::new(Semaphore::new(at_once));
-        Self(Arc::new(Inner { keys, cost, gate, deadline, dummy, runs: AtomicU64::new(0) }))
+        Self(Arc::new(Inner { keys, cost, gate, deadline, dummy, runs: AtomicU64::new(0), memories: Mutex::default() }))
     }
 
     /// How many verifications have run.
@@ -97,8 +105,10 @@ impl PasswordHasher {
         let verified = spawn_blocking(move || {
             let _permit = permit;
             inner.runs.fetch_add(1, Ordering::Relaxed);
-            let right = verify(&inner.keys, inner.cost, &password, stored.as_ref().unwrap_or(&inner.dummy));
-            right && stored.is_some()
+            let mut memory = inner.memories().pop().unwrap_or_default();
+            let right = verify(&inner.keys, &password, stored.as_ref().unwrap_or(&inner.dummy), &mut memory);
+            inner.memories().push(memory);
+            right == Some(true) && stored.is_some()
         });
         match verified.await {
             Ok(true) => Password::Right,
@@ -113,19 +123,31 @@ impl PasswordHasher {
     }
 }
 
-fn argon2(keys: &Keys, cost: Cost) -> Option<Argon2<'_>> {
-    Argon2::new_with_secret(keys.pepper(), Algorithm::Argon2id, Version::V0x13, cost.params()).ok()
+impl Inner {
+    fn memories(&self) -> MutexGuard<'_, Vec<Memory>> {
+        self.memories.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 fn hash(keys: &Keys, cost: Cost, password: &Secret) -> Option<String> {
-    let hash: PasswordHash = argon2(keys, cost)?.hash_password(password.expose().as_bytes()).ok()?;
+    let argon2 = Argon2::new_with_secret(keys.pepper(), Algorithm::Argon2id, Version::V0x13, cost.params()).ok()?;
+    let hash: PasswordHash = argon2.hash_password(password.expose().as_bytes()).ok()?;
     Some(hash.to_string())
 }
 
-/// The parameters are those of the stored hash.
-fn verify(keys: &Keys, cost: Cost, password: &Secret, stored: &str) -> bool {
-    let Ok(stored) = PasswordHash::new(stored) else { return false };
-    argon2(keys, cost).is_some_and(|argon2| argon2.verify_password(password.expose().as_bytes(), &stored).is_ok())
+/// The parameters are those of the stored hash; `None` if it is none of argon2.
+fn verify(keys: &Keys, password: &Secret, stored: &str, memory: &mut Memory) -> Option<bool> {
+    let stored = PasswordHash::new(stored).ok()?;
+    let (salt, expected) = (stored.salt.as_ref()?, stored.hash.as_ref()?);
+    let algorithm = Algorithm::try_from(stored.algorithm.as_str()).ok()?;
+    let version = Version::try_from(stored.version?).ok()?;
+    let params = Params::try_from(&stored).ok()?;
+    memory.resize(params.block_count(), Block::new());
+    let mut output = vec![0; expected.len()];
+    let argon2 = Argon2::new_with_secret(keys.pepper(), algorithm, version, params).ok()?;
+    argon2.hash_password_into_with_memory(password.expose().as_bytes(), salt, &mut output, memory).ok()?;
+    // Compares in constant time.
+    Some(Output::new(&output).ok()? == *expected)
 }
 
 #[cfg(test)]
@@ -148,6 +170,27 @@ mod tests {
         assert_eq!(ours.verify(secret(), Some(stored.clone())).await, Password::Right);
         assert_eq!(ours.verify(Secret::new("246802"), Some(stored.clone())).await, Password::Wrong);
         assert_eq!(theirs.verify(secret(), Some(stored)).await, Password::Wrong);
+    }
+
+    #[tokio::test]
+    async fn its_memory_is_used_again_and_remembers_nothing() {
+        let hasher = hasher(1, 1, DEADLINE);
+        let stored = hasher.hash(secret()).await.unwrap();
+        for _ in 0..3 {
+            assert_eq!(hasher.verify(Secret::new("246802"), Some(stored.clone())).await, Password::Wrong);
+            assert_eq!(hasher.verify(secret(), Some(stored.clone())).await, Password::Right);
+        }
+        let memories = hasher.0.memories();
+        let blocks: Vec<_> = memories.iter().map(Vec::len).collect();
+        assert_eq!(blocks, [Cost::CHEAP.params().block_count()]);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_hash_is_never_right() {
+        let hasher = hasher(1, 1, DEADLINE);
+        for stored in ["", "246801", "$argon2id$v=19$m=8,t=1,p=1", "$5$rounds=5000$c2FsdHNhbHQ$aGFzaA"] {
+            assert_eq!(hasher.verify(secret(), Some(stored.to_owned())).await, Password::Wrong);
+        }
     }
 
     #[tokio::test]

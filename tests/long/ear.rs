@@ -19,10 +19,11 @@ const DIP_DB: f64 = 1.2;
 /// What must not be heard, block by block.
 const ABSENT_DBFS: f64 = -50.0;
 
-/// A stretch of what a party heard, and when its first sample was heard.
+/// A stretch of what a party heard, and when.
 pub struct Stretch {
     pub samples: Vec<i16>,
     pub began: Instant,
+    pub ended: Instant,
 }
 
 #[derive(Default)]
@@ -44,6 +45,11 @@ impl Stretch {
             }
         }
         verdict
+    }
+
+    /// How much more was heard than the clock says.
+    pub fn drift_ms(&self) -> i64 {
+        (self.samples.len() as u64 * 1000 / u64::from(RATE)) as i64 - (self.ended - self.began).as_millis() as i64
     }
 
     /// The loudest that `hz` gets in any block, when that is too loud for a tone that must be absent.
@@ -101,9 +107,10 @@ impl Drop for StallWatch {
 fn one_missing_packet_is_a_dip_and_a_whole_tone_has_none() {
     let whole = sasayaki::media::tone::sine(440.0, LEVEL_DBFS, RATE, 8000);
     let began = Instant::now();
-    assert!(Stretch { samples: whole.clone(), began }.dips(440.0).dips.is_empty());
+    let stretch = |samples| Stretch { samples, began, ended: began + Duration::from_secs(1) };
+    assert!(stretch(whole.clone()).dips(440.0).dips.is_empty());
     let mut torn = whole.clone();
     torn[1000..1160].fill(0);
-    assert_eq!(Stretch { samples: torn, began }.dips(440.0).dips.len(), 1);
-    assert!(Stretch { samples: whole, began }.intrusion(1000.0).is_none());
+    assert_eq!(stretch(torn).dips(440.0).dips.len(), 1);
+    assert!(stretch(whole).intrusion(1000.0).is_none());
 }

@@ -180,6 +180,7 @@ impl House {
             trail.unended().len(),
             trail.len()
         );
+        println!("  attempts {:?}, ends {:?}", trail.details("attempt"), trail.details("end"));
         println!("  back: {}; both phones reached: {}", spread(&self.back), spread(&self.reached));
     }
 }

@@ -12,7 +12,8 @@ use std::{
 /// What is asked of the command line: a name for each thing that changes, and how it stands.
 pub type Facts = BTreeMap<String, String>;
 
-const TERMINALS: [&str; 3] = ["terminal:1000", "terminal:2000", "terminal:3001"];
+/// The supervisors' target, and two that take no part in its calls: a denial about either end would keep sessions away.
+const TERMINALS: [&str; 3] = ["terminal:1000", "terminal:3000", "terminal:3001"];
 const LEVELS: [&str; 3] = ["view", "edit", "manage"];
 
 pub struct Clerk {

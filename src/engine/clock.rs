@@ -1,17 +1,11 @@
 //! The only place that reads the clock for the machines.
 
-use crate::{access::hours::MinuteOfWeek, switch::embedded::Now};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use crate::{access::hours::MinuteOfWeek, store::unix_ms, switch::embedded::Now};
+use std::time::Instant;
 
 #[expect(clippy::disallowed_methods, reason = "the shell reads the clock for everybody")]
 pub fn now() -> Now {
     Now { instant: Instant::now(), unix_ms: unix_ms() }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the shell reads the clock for everybody")]
-fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The local time of the week, by the time zone of the machine.

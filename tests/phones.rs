@@ -10,6 +10,7 @@ use support::{
     baresip::{Phone, Setup},
     engine::{DIAL_ID, DIAL_PASSWORD, Engine, PHONE_PASSWORD},
     let_pass,
+    linphone::{Linphone, Transport},
 };
 
 const SOON: Duration = Duration::from_secs(5);
@@ -317,4 +318,26 @@ fn a_power_cut_loses_no_account_right_binding_or_audit_row() {
     office.session_starts("whisper");
     office.everybody_leaves();
     office.assert_heard(true);
+}
+
+#[test]
+fn a_linphone_signs_in_by_keypad_and_whispers_over_udp_and_over_tcp() {
+    let mut office = Office::open();
+    office.agent_calls_customer();
+    let spoken = Sound::default().tone(SECOND_SUPERVISOR_HZ, TONE_SECONDS);
+    for transport in [Transport::Udp, Transport::Tcp] {
+        let mut supervisor = Linphone::registered("3001", &spoken, office.engine.sip, PHONE_PASSWORD, transport);
+        supervisor.dial(&office.engine.uri("0071"));
+        supervisor.press(&format!("{DIAL_ID}#{DIAL_PASSWORD}#1000#"));
+        office.session_starts("whisper");
+        let heard = supervisor.hang_up();
+        office.engine.expect_sessions(0);
+        assert_hears(&heard, AGENT_HZ, "the supervisor, the agent");
+        assert_hears(&heard, CUSTOMER_HZ, "the supervisor, the customer");
+        assert_lacks(&heard.last(TALK_SECONDS), SECOND_SUPERVISOR_HZ, "the supervisor, themselves");
+    }
+    office.agent.hang_up();
+    office.customer.expect_closed(SOON);
+    assert_hears(&office.agent.heard_last(), SECOND_SUPERVISOR_HZ, "the agent, the supervisor");
+    assert_lacks(&office.customer.heard_last(), SECOND_SUPERVISOR_HZ, "the customer, the supervisor");
 }

@@ -6,11 +6,12 @@
 pub mod audio;
 pub mod baresip;
 pub mod engine;
+pub mod linphone;
 pub mod port;
 pub mod sipp;
 
 use std::{
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -39,9 +40,14 @@ pub struct Peer(Child);
 
 impl Peer {
     pub fn spawn(command: &mut Command) -> Self {
-        let program = command.get_program().to_owned();
-        let child = command.stdin(Stdio::null()).spawn();
-        Self(child.unwrap_or_else(|error| panic!("{}: {error} (tests/run installs it)", program.display())))
+        Self(spawn(command.stdin(Stdio::null())))
+    }
+
+    /// One that is told what to do by typing at it.
+    pub fn spawn_with_keyboard(command: &mut Command) -> (Self, ChildStdin) {
+        let mut child = spawn(command.stdin(Stdio::piped()));
+        let keyboard = child.stdin.take().expect("it is piped");
+        (Self(child), keyboard)
     }
 
     pub fn id(&self) -> u32 {
@@ -61,6 +67,11 @@ impl Peer {
     pub fn exit(&mut self, limit: Duration) -> Option<ExitStatus> {
         within(limit, || self.0.try_wait().unwrap())
     }
+}
+
+fn spawn(command: &mut Command) -> Child {
+    let program = command.get_program().to_owned();
+    command.spawn().unwrap_or_else(|error| panic!("{}: {error} (tests/run installs it)", program.display()))
 }
 
 impl Drop for Peer {

@@ -167,10 +167,7 @@ impl<P: MediaPorts> Embedded<P> {
         role: Role,
     ) -> Result<LegId, u16> {
         // Without an offer, ours goes out in the 200 (RFC 3261 §13.2.1).
-        let offer = match request.body.is_empty() {
-            true => None,
-            false => Some(sdp::read(&request.body).map_err(|_| 488_u16)?),
-        };
+        let offer = read_offer(request)?;
         let tag = self.entropy.token();
         let dialog = Dialog::uas(request, &tag, &self.contact(flow)).map_err(|_| 400_u16)?;
         let id = self.ids.make(now.unix_ms);
@@ -271,4 +268,17 @@ impl<P: MediaPorts> Embedded<P> {
         response.headers.push("Allow", super::door::ALLOW);
         self.endpoint.respond(now.instant, tx, response);
     }
+}
+
+/// The offer in a request, where it has one; an error is the status to refuse it with (RFC 3261 §8.2.3, §13.3.1.3).
+pub(super) fn read_offer(request: &Request) -> Result<Option<sdp::Description>, u16> {
+    if request.body.is_empty() {
+        return Ok(None);
+    }
+    let content_type = request.headers.get("Content-Type").unwrap_or(sdp::CONTENT_TYPE);
+    let bare = content_type.split(';').next().unwrap_or_default();
+    if !bare.trim().eq_ignore_ascii_case(sdp::CONTENT_TYPE) {
+        return Err(415);
+    }
+    sdp::read(&request.body).map(Some).map_err(|_| 488)
 }

@@ -14,6 +14,7 @@ use crate::{
 use percent_encoding::percent_decode_str;
 
 pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER";
+pub(super) const ACCEPT: &str = "application/sdp, application/dtmf-relay, application/dtmf";
 
 impl<P: MediaPorts> Embedded<P> {
     pub(super) fn request(&mut self, now: Now, tx: ServerTx, flow: Flow, request: Request) {
@@ -67,7 +68,7 @@ impl<P: MediaPorts> Embedded<P> {
     pub(super) fn options(&mut self, tx: ServerTx, request: &Request) {
         let mut response = request.reply(200, "");
         response.headers.push("Allow", ALLOW);
-        response.headers.push("Accept", "application/sdp, application/dtmf-relay, application/dtmf");
+        response.headers.push("Accept", ACCEPT);
         self.endpoint.respond_stateless(tx, response);
     }
 

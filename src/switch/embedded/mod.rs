@@ -334,7 +334,11 @@ impl<P: MediaPorts> Embedded<P> {
 
     /// Answers without a dialog, a body or a To tag of its own.
     fn respond(&mut self, now: Now, tx: ServerTx, request: &Request, code: u16) {
-        self.endpoint.respond(now.instant, tx, request.reply(code, ""));
+        let mut response = request.reply(code, "");
+        if code == 415 {
+            response.headers.push("Accept", door::ACCEPT);
+        }
+        self.endpoint.respond(now.instant, tx, response);
     }
 
     fn media(&mut self, command: media::Command) {

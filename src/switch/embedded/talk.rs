@@ -2,7 +2,7 @@
 
 use super::{
     Embedded, Now, Purpose,
-    call::{Call, Renegotiation, Stage},
+    call::{Call, Renegotiation, Stage, read_offer},
     leg::{Leg, MediaPorts, Role},
     pulse::Pulse,
 };
@@ -129,10 +129,11 @@ impl<P: MediaPorts> Embedded<P> {
         if leg.media.awaits_answer || leg.invite.is_some() {
             return self.respond(now, tx, &request, 491);
         }
-        if request.body.is_empty() {
-            return self.offer_again(now, tx, id, &request);
-        }
-        let Ok(offer) = sdp::read(&request.body) else { return self.respond(now, tx, &request, 488) };
+        let offer = match read_offer(&request) {
+            Ok(Some(offer)) => offer,
+            Ok(None) => return self.offer_again(now, tx, id, &request),
+            Err(code) => return self.respond(now, tx, &request, code),
+        };
         let role = match leg.role {
             Role::Party { call, side } => Some((call, side)),
             Role::Guest { .. } => None,

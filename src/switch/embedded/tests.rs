@@ -2,6 +2,7 @@
 //! out by the phone it is for. Phones are scripts; each has an address and the password that its number spells.
 
 mod changes;
+mod descriptions;
 mod ends;
 mod pulse;
 mod strangers;

@@ -386,10 +386,10 @@ fn check_tells_of_a_changed_realm_and_of_a_lost_key() {
 fn what_is_going_on_is_asked_of_the_engine() {
     let desk = Desk::new();
     assert!(desk.run("calls").failed().contains("`sasayaki serve`"));
-    let answer = r#"{"ok":true,"calls":[{"id":"01A","caller":"200","callee":"201","status":"talking","since_ms":61000,"sessions":1}]}"#;
+    let answer = r#"{"ok":true,"calls":[{"id":"01A","caller":"200","callee":"201","status":"inbound","since_ms":61000,"sessions":1}]}"#;
     let asked = engine(&desk.path("data/control.sock"), answer);
     let table = desk.run("calls").ok();
-    assert!(table.contains("talking") && table.contains("0:01:01"), "{table}");
+    assert!(table.contains("外線通話") && table.contains("0:01:01"), "{table}");
     assert_eq!(asked.join().unwrap(), r#"{"do":"calls"}"#);
 
     fs::remove_file(desk.path("data/control.sock")).unwrap();

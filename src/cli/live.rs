@@ -85,9 +85,11 @@ impl Row for CallRow {
 
     fn cells(&self) -> Vec<String> {
         let status = match self.status {
-            CallStatus::Ringing => "ringing",
-            CallStatus::Talking => "talking",
-            CallStatus::Held => "held",
+            CallStatus::Ringing => "呼出中",
+            CallStatus::Internal => "内線通話",
+            CallStatus::Inbound => "外線通話",
+            CallStatus::Outbound => "発信通話",
+            CallStatus::Held => "保留中",
         };
         vec![
             self.id.clone(),

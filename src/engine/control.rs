@@ -51,7 +51,12 @@ impl Answer {
 #[serde(rename_all = "kebab-case")]
 pub enum CallStatus {
     Ringing,
-    Talking,
+    /// Between extensions.
+    Internal,
+    /// Came in over a trunk.
+    Inbound,
+    /// Went out over a trunk.
+    Outbound,
     Held,
 }
 
@@ -59,7 +64,7 @@ pub enum CallStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallRow {
     pub id: String,
-    /// Extension number or address of each end.
+    /// Extension number, or number outside, of each end.
     pub caller: String,
     pub callee: String,
     pub status: CallStatus,

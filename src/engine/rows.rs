@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     store::Store,
-    switch::{CallState, CallView, embedded::Now},
+    switch::{self, CallView, embedded::Now},
 };
 
 pub fn call_row(call: &CallView, now: Now) -> CallRow {
@@ -14,10 +14,12 @@ pub fn call_row(call: &CallView, now: Now) -> CallRow {
         id: call.id.to_string(),
         caller: call.caller.to_string(),
         callee: call.callee.to_string(),
-        status: match call.state {
-            CallState::Ringing => CallStatus::Ringing,
-            CallState::Talking => CallStatus::Talking,
-            CallState::OnHold => CallStatus::Held,
+        status: match call.status() {
+            switch::CallStatus::Ringing => CallStatus::Ringing,
+            switch::CallStatus::Internal => CallStatus::Internal,
+            switch::CallStatus::Inbound => CallStatus::Inbound,
+            switch::CallStatus::Outbound => CallStatus::Outbound,
+            switch::CallStatus::Held => CallStatus::Held,
         },
         since_ms: now.unix_ms.saturating_sub(call.since_unix_ms),
         sessions: call.listeners,

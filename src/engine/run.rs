@@ -408,7 +408,8 @@ fn reply(to: oneshot::Sender<Answer>, answer: Answer) {
     let _ = to.send(answer);
 }
 
-/// Whoever `target` talks to in any of its calls.
+/// The extensions that `target` talks to in any of its calls.
 fn far_ends(calls: &[CallView], target: &ExtensionNumber) -> Vec<ExtensionNumber> {
-    calls.iter().filter_map(|call| call.side_of(target).map(|side| call.party(side.other()).clone())).collect()
+    let far_end = |call: &CallView| call.party(call.side_of(target)?.other()).extension().cloned();
+    calls.iter().filter_map(far_end).collect()
 }

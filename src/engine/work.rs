@@ -33,11 +33,13 @@ pub async fn rights(store: &Store, account: AccountId, numbers: Vec<ExtensionNum
 
 /// Judges the right of a running session again. A store that does not answer ends nothing.
 pub async fn still_allowed(store: &Store, view: &SessionView) -> Result<(), Refusal> {
-    let numbers = vec![view.target.clone(), view.far_end.clone()];
+    let far_end = view.far_end.extension();
+    let numbers = [&view.target].into_iter().chain(far_end).cloned().collect();
     let Ok(rights) = rights(store, view.account, numbers).await else { return Ok(()) };
     let gone = Refusal::UnknownExtension;
     let target = rights.terminals.get(&view.target).ok_or(gone)?;
-    right::judge(target, rights.terminals.get(&view.far_end), view.mode, rights.at)
+    let far = far_end.and_then(|number| rights.terminals.get(number));
+    right::judge(target, far, view.mode, rights.at)
 }
 
 fn unavailable(error: StoreError) -> Refusal {

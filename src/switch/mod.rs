@@ -5,10 +5,13 @@
 //! Absent on purpose: rights, sign-in, prompts' order. The switch carries out; the desk decides.
 
 pub mod embedded;
+mod status;
+
+pub use status::CallStatus;
 
 use crate::{
     dialplan::FeatureDial,
-    model::{CallId, Digit, ExtensionNumber, LegId, Mode, Prompt, Refusal, SessionId, Side},
+    model::{CallId, Digit, ExtensionNumber, LegId, Mode, Party, Prompt, Refusal, SessionId, Side},
 };
 
 pub enum Command {
@@ -84,7 +87,7 @@ pub enum Event {
     /// A party left a call that goes on without it.
     PartyLeft {
         call: CallId,
-        party: ExtensionNumber,
+        party: Party,
     },
 }
 
@@ -92,8 +95,8 @@ pub enum Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallView {
     pub id: CallId,
-    pub caller: ExtensionNumber,
-    pub callee: ExtensionNumber,
+    pub caller: Party,
+    pub callee: Party,
     pub state: CallState,
     pub since_unix_ms: u64,
     pub listeners: usize,
@@ -110,13 +113,13 @@ impl CallView {
     /// The side on which an extension stands. In a call of a phone with itself: the caller's.
     pub fn side_of(&self, number: &ExtensionNumber) -> Option<Side> {
         match number {
-            _ if *number == self.caller => Some(Side::Caller),
-            _ if *number == self.callee => Some(Side::Callee),
+            _ if self.caller.is(number) => Some(Side::Caller),
+            _ if self.callee.is(number) => Some(Side::Callee),
             _ => None,
         }
     }
 
-    pub fn party(&self, side: Side) -> &ExtensionNumber {
+    pub fn party(&self, side: Side) -> &Party {
         match side {
             Side::Caller => &self.caller,
             Side::Callee => &self.callee,

@@ -4,7 +4,7 @@ use crate::{
         right,
         target::{self, Facts, LegKind},
     },
-    model::{CallId, ExtensionNumber, Mode, Refusal, Side},
+    model::{CallId, ExtensionNumber, Mode, Party, Refusal, Side},
     switch::{CallState, CallView},
 };
 
@@ -12,7 +12,7 @@ use crate::{
 pub struct Chosen {
     pub call: CallId,
     pub side: Side,
-    pub far_end: ExtensionNumber,
+    pub far_end: Party,
 }
 
 /// A phone that is at the desk itself, and so has no call to listen to.
@@ -37,8 +37,12 @@ pub fn choose(
     let view = calls.iter().find(|view| view.id == call).ok_or(Refusal::NotInCall)?;
     let side = view.side_of(target).ok_or(Refusal::NotInCall)?;
     let far_end = view.party(side.other()).clone();
-    let far = rights.terminals.get(&far_end).ok_or(Refusal::UnknownExtension)?;
-    right::judge(terminal, Some(far), mode, rights.at)?;
+    // Nobody holds a right on somebody outside, nor is one needed.
+    let far = match &far_end {
+        Party::Extension(number) => Some(rights.terminals.get(number).ok_or(Refusal::UnknownExtension)?),
+        Party::Outside { .. } => None,
+    };
+    right::judge(terminal, far, mode, rights.at)?;
     Ok(Chosen { call, side, far_end })
 }
 

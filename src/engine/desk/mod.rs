@@ -14,7 +14,7 @@ use crate::{
     ivr::{self, Ivr, IvrConfig},
     model::{
         AccountId, AuditEvent, AuditKind, CallId, EndCause, ExtensionNumber, IdMaker, LegId, Mode, NotAnExtension,
-        Prompt, Refusal, Secret, SessionId, Settings, Side,
+        Party, Prompt, Refusal, Secret, SessionId, Settings, Side,
     },
     spy::{self, Act, Chime, Happening},
     switch::{CallState, CallView, Command, Event},
@@ -72,7 +72,7 @@ pub struct SessionView {
     pub account: AccountId,
     pub supervisor: ExtensionNumber,
     pub target: ExtensionNumber,
-    pub far_end: ExtensionNumber,
+    pub far_end: Party,
     pub call: CallId,
     pub mode: Mode,
     pub since_unix_ms: u64,
@@ -131,7 +131,7 @@ impl Desk {
             Event::HungUp { leg } => self.hung_up(now, leg),
             Event::CallEnded { call } => self.befall(now, |view| view.call == call, Happening::CallEnded),
             Event::PartyLeft { call, party } => {
-                let gone = |view: &SessionView| view.call == call && view.target == party;
+                let gone = |view: &SessionView| view.call == call && party.is(&view.target);
                 self.befall(now, gone, Happening::ExtensionLeft);
             }
         }

@@ -31,7 +31,14 @@ fn number(text: &str) -> ExtensionNumber {
 
 fn call(id: u128, caller: &str, callee: &str, state: CallState) -> CallView {
     let id = CallId::from(Ulid::from(id));
-    CallView { id, caller: number(caller), callee: number(callee), state, since_unix_ms: NOW_MS, listeners: 0 }
+    CallView {
+        id,
+        caller: number(caller).into(),
+        callee: number(callee).into(),
+        state,
+        since_unix_ms: NOW_MS,
+        listeners: 0,
+    }
 }
 
 fn editable() -> Terminal {

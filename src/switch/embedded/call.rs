@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     media,
-    model::{CallId, Codec, ExtensionNumber, LegId, SessionId, Side},
+    model::{CallId, Codec, ExtensionNumber, LegId, Party, SessionId, Side},
     sip::{ClientTx, Dialog, Flow, Request, ServerTx, sdp},
     spy::{Conversation, Listener},
 };
@@ -20,8 +20,6 @@ pub(super) struct Call {
     pub id: CallId,
     pub caller: LegId,
     pub callee: LegId,
-    pub caller_number: ExtensionNumber,
-    pub callee_number: ExtensionNumber,
     pub since_unix_ms: u64,
     pub stage: Stage,
     pub listeners: BTreeMap<SessionId, Listener>,
@@ -120,7 +118,7 @@ impl<P: MediaPorts> Embedded<P> {
         }
         let id: CallId = self.ids.make(now.unix_ms);
         let role = Role::Party { call: id, side: Side::Caller };
-        let caller = self.incoming_leg(now, tx, flow, request, source.clone(), role)?;
+        let caller = self.incoming_leg(now, tx, flow, request, source.into(), role)?;
         let callee = self.ids.make(now.unix_ms);
         let media = match self.open_media(callee, flow) {
             Ok(media) => media,
@@ -130,28 +128,12 @@ impl<P: MediaPorts> Embedded<P> {
             }
         };
         let role = Role::Party { call: id, side: Side::Callee };
-        let leg = Leg {
-            role,
-            number: target.clone(),
-            flow,
-            invite: None,
-            dialog: None,
-            media,
-            pulse: Pulse::new(now.instant),
-        };
+        let leg =
+            Leg { role, party: target.into(), flow, invite: None, dialog: None, media, pulse: Pulse::new(now.instant) };
         self.legs.insert(callee, leg);
         let deadline = now.instant + self.config.ring_timeout;
         let stage = Stage::Ringing { branches: vec![], early: None, deadline, best: 480 };
-        let call = Call {
-            id,
-            caller,
-            callee,
-            caller_number: source,
-            callee_number: target,
-            since_unix_ms: now.unix_ms,
-            stage,
-            listeners: BTreeMap::new(),
-        };
+        let call = Call { id, caller, callee, since_unix_ms: now.unix_ms, stage, listeners: BTreeMap::new() };
         self.calls.insert(id, call);
         Ok(id)
     }
@@ -163,7 +145,7 @@ impl<P: MediaPorts> Embedded<P> {
         tx: ServerTx,
         flow: Flow,
         request: &Request,
-        number: ExtensionNumber,
+        party: Party,
         role: Role,
     ) -> Result<LegId, u16> {
         // Without an offer, ours goes out in the 200 (RFC 3261 §13.2.1).
@@ -180,7 +162,7 @@ impl<P: MediaPorts> Embedded<P> {
         self.by_server_tx.insert(tx, id);
         let invite = Some((tx, request.clone()));
         let pulse = Pulse::new(now.instant);
-        self.legs.insert(id, Leg { role, number, flow, invite, dialog: Some(dialog), media, pulse });
+        self.legs.insert(id, Leg { role, party, flow, invite, dialog: Some(dialog), media, pulse });
         Ok(id)
     }
 

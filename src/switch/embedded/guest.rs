@@ -3,7 +3,7 @@
 use super::{
     Directory, Embedded, Now,
     call::{Call, Stage},
-    leg::{MediaPorts, Role},
+    leg::{Leg, MediaPorts, Role},
 };
 use crate::{
     dialplan::FeatureDial,
@@ -36,7 +36,7 @@ impl<P: MediaPorts> Embedded<P> {
     ) {
         let guests = self.legs.values().filter(|leg| matches!(leg.role, Role::Guest { .. }));
         let (all, of_source) =
-            guests.fold((0, 0), |(all, own), leg| (all + 1, own + usize::from(leg.number == source)));
+            guests.fold((0, 0), |(all, own), leg| (all + 1, own + usize::from(leg.party.is(&source))));
         if self.draining || all >= MAX_GUESTS {
             return self.respond(now, tx, request, 503);
         }
@@ -44,7 +44,7 @@ impl<P: MediaPorts> Embedded<P> {
             return self.respond(now, tx, request, 486);
         }
         let role = Role::Guest { acknowledged: false };
-        match self.incoming_leg(now, tx, flow, request, source.clone(), role) {
+        match self.incoming_leg(now, tx, flow, request, source.clone().into(), role) {
             Ok(leg) => {
                 self.hide_what_was_dialled(leg, &feature);
                 self.event(Event::Dialled { leg, source, feature });
@@ -95,7 +95,8 @@ impl<P: MediaPorts> Embedded<P> {
     /// A phone whose extension or secret is no more has no business at the desk, nor in anybody's call.
     pub(super) fn dismiss_strangers(&mut self, now: Now, before: &Directory) {
         let guests = self.legs.iter().filter(|(_, leg)| matches!(leg.role, Role::Guest { .. }));
-        let gone = guests.filter(|(_, leg)| !self.directory.vouches_as(before, &leg.number));
+        let vouched = |leg: &Leg| leg.party.extension().is_none_or(|number| self.directory.vouches_as(before, number));
+        let gone = guests.filter(|(_, leg)| !vouched(leg));
         for id in gone.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.hang_up_guest(now, id);
             self.event(Event::HungUp { leg: id });

@@ -1,7 +1,7 @@
 use super::pulse::Pulse;
 use crate::{
     media::{self, LegParams},
-    model::{CallId, Codec, ExtensionNumber, LegId, Side},
+    model::{CallId, Codec, LegId, Party, Side},
     sip::{Dialog, Flow, Request, ServerTx, sdp},
 };
 use std::net::SocketAddr;
@@ -21,8 +21,8 @@ pub struct NoFreePort;
 /// One phone's part: its dialog, where it is reached, and its media.
 pub(super) struct Leg {
     pub role: Role,
-    /// The extension it is, by the digest of its call or by the registration that was rung.
-    pub number: ExtensionNumber,
+    /// Who it is: an extension by the digest of its call or by the registration that was rung.
+    pub party: Party,
     pub flow: Flow,
     /// The INVITE this phone sent and that still waits for its final answer.
     pub invite: Option<(ServerTx, Request)>,

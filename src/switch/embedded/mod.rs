@@ -194,7 +194,7 @@ impl<P: MediaPorts> Embedded<P> {
 
     /// The calls that are up, oldest first.
     pub fn calls(&self) -> Vec<CallView> {
-        self.calls.values().map(|call| self.view(call)).collect()
+        self.calls.values().filter_map(|call| self.view(call)).collect()
     }
 
     /// Extensions were added, changed or removed. Who is no more, or was proven by a secret that is no more, rings no more
@@ -349,11 +349,11 @@ impl<P: MediaPorts> Embedded<P> {
         self.outputs.push_back(Output::Event(event));
     }
 
-    fn view(&self, call: &Call) -> CallView {
-        CallView {
+    fn view(&self, call: &Call) -> Option<CallView> {
+        Some(CallView {
             id: call.id,
-            caller: call.caller_number.clone(),
-            callee: call.callee_number.clone(),
+            caller: self.legs.get(&call.caller)?.party.clone(),
+            callee: self.legs.get(&call.callee)?.party.clone(),
             state: match &call.stage {
                 Stage::Ringing { .. } => CallState::Ringing,
                 Stage::Talking { .. } if self.on_hold(call) => CallState::OnHold,
@@ -361,6 +361,6 @@ impl<P: MediaPorts> Embedded<P> {
             },
             since_unix_ms: call.since_unix_ms,
             listeners: call.listeners.len(),
-        }
+        })
     }
 }

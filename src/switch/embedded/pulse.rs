@@ -78,7 +78,8 @@ impl<P: MediaPorts> Embedded<P> {
         leg.pulse.ask_at = now.instant + ROUND;
         // A phone that connected anew is reached where it has registered since.
         let here = leg.flow;
-        let ways = self.registrar.contacts_of(&leg.number, now.unix_ms).into_iter().map(|binding| binding.flow);
+        let Some(number) = leg.party.extension() else { return };
+        let ways = self.registrar.contacts_of(number, now.unix_ms).into_iter().map(|binding| binding.flow);
         let mut others = ways.filter(|way| *way != here && way.remote.ip() == here.remote.ip());
         leg.flow = others.next().unwrap_or(here);
     }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     media,
-    model::{CallId, Codec, HearMatrix, LegId},
+    model::{CallId, Codec, HearMatrix, LegId, Party},
     sip::{ClientTx, Dialog, Flow, Method, NameAddr, Request, Response, Uri, sdp},
     switch::Event,
 };
@@ -18,9 +18,10 @@ const MAX_BRANCHES: usize = 8;
 impl<P: MediaPorts> Embedded<P> {
     pub(super) fn ring(&mut self, now: Now, id: CallId) {
         let Some(call) = self.calls.get(&id) else { return };
-        let (callee, target) = (call.callee, call.callee_number.clone());
+        let callee = call.callee;
         let (codecs, events) = self.offered_beside(call.caller);
         let Some(leg) = self.legs.get_mut(&callee) else { return };
+        let Some(target) = leg.party.extension().cloned() else { return };
         let offer = leg.media.offer(codecs, sdp::Direction::SendRecv, events);
         let bindings = self.registrar.contacts_of(&target, now.unix_ms);
         for binding in bindings.into_iter().take(MAX_BRANCHES) {
@@ -35,23 +36,32 @@ impl<P: MediaPorts> Embedded<P> {
 
     fn invite(&mut self, id: CallId, contact: &Uri, flow: Flow, offer: Vec<u8>) -> Request {
         let mut request = Request::new(Method::Invite, contact.to_string());
-        let (caller, callee) = match self.calls.get(&id) {
-            Some(call) => (call.caller_number.clone(), call.callee_number.clone()),
-            None => return request,
-        };
-        let name = self.directory.get(&caller).map(|entry| entry.name.clone()).unwrap_or_default();
-        let domain = &self.config.domain;
-        let mut from = NameAddr::new(format!("sip:{caller}@{domain}")).with_param("tag", &self.entropy.token());
-        from.display = (!name.is_empty()).then_some(name);
+        let party = |leg: LegId| self.legs.get(&leg).map(|leg| &leg.party);
+        let parties = self.calls.get(&id).and_then(|call| Some((party(call.caller)?, party(call.callee)?)));
+        let Some((caller, callee)) = parties else { return request };
+        let (from, to) = (self.named(caller), self.named(callee).uri);
         request.headers.push("Max-Forwards", 70);
-        request.headers.push("From", from);
-        request.headers.push("To", NameAddr::new(format!("sip:{callee}@{domain}")));
+        request.headers.push("From", from.with_param("tag", &self.entropy.token()));
+        request.headers.push("To", NameAddr::new(to));
         request.headers.push("Call-ID", self.entropy.token());
         request.headers.push("CSeq", "1 INVITE");
         request.headers.push("Contact", format!("<{}>", self.contact(flow)));
         request.headers.push("Allow", super::door::ALLOW);
         request.set_body(sdp::CONTENT_TYPE, offer);
         request
+    }
+
+    /// A party as phones show it, and could dial it; who withholds their number is nobody (RFC 3323 §4.1.1.3).
+    fn named(&self, party: &Party) -> NameAddr {
+        if let Party::Outside { number: None, .. } = party {
+            return NameAddr {
+                display: Some("Anonymous".to_owned()),
+                ..NameAddr::new("sip:anonymous@anonymous.invalid")
+            };
+        }
+        let name = party.extension().and_then(|number| self.directory.get(number)).map(|entry| entry.name.clone());
+        let display = name.filter(|name| !name.is_empty());
+        NameAddr { display, ..NameAddr::new(format!("sip:{party}@{}", self.config.domain)) }
     }
 
     pub(super) fn ring_response(&mut self, now: Now, call: CallId, tx: ClientTx, flow: Flow, response: &Response) {

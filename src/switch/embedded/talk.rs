@@ -48,9 +48,9 @@ impl<P: MediaPorts> Embedded<P> {
         if leg.flow.remote.ip() == flow.remote.ip() {
             return true;
         }
-        let number = leg.number.clone();
+        let party = leg.party.clone();
         match self.admit(now, tx, flow, request) {
-            Some(source) if source == number => true,
+            Some(source) if party.is(&source) => true,
             Some(_) => {
                 self.respond(now, tx, request, 403);
                 false

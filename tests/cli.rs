@@ -253,6 +253,18 @@ fn the_trail_tells_of_every_change_and_of_no_secret() {
 }
 
 #[test]
+fn the_records_of_no_calls_are_an_empty_table_and_an_empty_list_and_a_header_row() {
+    let desk = Desk::furnished();
+    assert_eq!(desk.json("cdr list --json"), Value::Array(vec![]));
+    let header = desk.run("cdr list --csv --since 7d --until 2099-01-01 --extension 200").ok();
+    assert_eq!(header.lines().count(), 1);
+    assert!(header.starts_with("id,caller,caller_trunk,callee,callee_trunk,begun,"));
+    assert!(desk.run("cdr list").ok().starts_with("BEGUN"));
+    desk.run("cdr list --json --csv").wrong_usage();
+    desk.run("cdr list --extension 0070*1*2").wrong_usage();
+}
+
+#[test]
 fn secrets_come_on_standard_input_only_and_are_never_echoed() {
     let desk = Desk::new();
     let refused = desk.fed("hunter2hunter2\n", "extension add 200").failed();

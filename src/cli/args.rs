@@ -1,7 +1,7 @@
 //! The words of the command line, exactly as the manual has them.
 
 use super::{
-    account::AccountCommand, audit::AuditCommand, bench::BenchCommand, dial_id::DialIdCommand,
+    account::AccountCommand, audit::AuditCommand, bench::BenchCommand, cdr::CdrCommand, dial_id::DialIdCommand,
     extension::ExtensionCommand, live, permission::PermissionCommand, setting::SettingCommand,
 };
 use std::path::PathBuf;
@@ -55,6 +55,9 @@ pub enum Command {
     Calls(live::Live),
     /// Listening sessions that are going on
     Sessions(live::Sessions),
+    /// The records of calls, one row a call
+    #[command(subcommand)]
+    Cdr(CdrCommand),
     /// The trail of every attempt, start, change and end
     #[command(subcommand)]
     Audit(AuditCommand),

@@ -5,6 +5,7 @@ mod account;
 mod args;
 mod audit;
 mod bench;
+mod cdr;
 mod check;
 pub mod config;
 mod control;
@@ -15,6 +16,7 @@ mod dtmf;
 mod extension;
 mod live;
 pub mod logging;
+mod moment;
 pub mod office;
 mod output;
 mod permission;
@@ -77,6 +79,7 @@ async fn carry_out(command: Command, named: Option<&Path>) -> anyhow::Result<Exi
         Command::Permission(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Setting(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Audit(command) => command.run(&Office::open(loaded.config).await?).await?,
+        Command::Cdr(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Calls(live) => live::calls(live, &loaded.config).await?,
         Command::Sessions(sessions) => live::sessions(sessions, &loaded.config).await?,
         Command::Check | Command::Dtmf { .. } | Command::Bench(_) => {}

@@ -1,12 +1,13 @@
 //! The one event loop: it owns the clock, the randomness and every task, feeds the machines and carries out what they ask.
 //!
 //! In: SIP, events of the media plane, replies of side work, requests on the control socket, news from the store, signals.
-//! Out: SIP, media commands, audit rows, registrations. Every decision is made in a pure room: calls in `switch`,
+//! Out: SIP, media commands, audit rows, call records, registrations. Every decision is made in a pure room: calls in `switch`,
 //! conversations and sessions in `desk`, rights in `access`.
 
 mod clock;
 pub mod control;
 pub mod desk;
+mod ledger;
 mod news;
 mod ports;
 pub mod prompts;

@@ -2,6 +2,7 @@ use super::{
     clock,
     control::{Answer, Request},
     desk::{self, Desk, Reply, SessionView},
+    ledger::Ledger,
     news,
     ports::LegOpener,
     rows::{call_row, session_rows},
@@ -14,7 +15,7 @@ use crate::{
     dialplan::DialPlan,
     ivr::IvrConfig,
     media::{self, clip::Clips, port::Media, ports::Ports},
-    model::{Codec, EndCause, Entropy, ExtensionNumber, IdMaker, LegId, Refusal, SessionId},
+    model::{CallEnding, Codec, EndCause, Entropy, ExtensionNumber, IdMaker, LegId, Refusal, SessionId},
     sip::{
         Endpoint, EndpointConfig, Registrar, RegistrarConfig, Transport,
         digest::{Algorithm, Authenticator},
@@ -77,6 +78,8 @@ pub struct Engine {
     transports: Transports,
     scribe: Scribe,
     scribe_task: JoinHandle<()>,
+    ledger: Ledger,
+    ledger_task: JoinHandle<()>,
     inbound: mpsc::Receiver<Inbound>,
     media_events: mpsc::Receiver<media::Event>,
     done: mpsc::Sender<Done>,
@@ -116,6 +119,10 @@ impl Engine {
         if left > 0 {
             tracing::warn!(sessions = left, "the last run was cut off: its sessions are written down as ended");
         }
+        let left = store.end_open_calls(clock::now().unix_ms, CallEnding::EngineDied).await?;
+        if left > 0 {
+            tracing::warn!(calls = left, "the last run was cut off: its calls are written down as ended");
+        }
         let (media, media_events) =
             Media::start(options.clips, entropy.fork()).context("cannot start the media thread")?;
         let media = Arc::new(media);
@@ -145,6 +152,7 @@ impl Engine {
             entropy: entropy.fork(),
         });
         let (scribe, scribe_task) = Scribe::start(store.clone());
+        let (ledger, ledger_task) = Ledger::start(store.clone());
         let (done, work_done) = mpsc::channel(MAX_REPLIES);
         Ok(Engine {
             switch,
@@ -154,6 +162,8 @@ impl Engine {
             transports,
             scribe,
             scribe_task,
+            ledger,
+            ledger_task,
             inbound,
             media_events,
             done,
@@ -201,9 +211,10 @@ impl Engine {
         self.switch.hang_up_everybody(now);
         self.carry_out(now);
         // The last thing written is the end of the last session; nobody may hold a pen after it.
-        let Engine { scribe, scribe_task, control_socket, store, transports, media, .. } = self;
-        drop(scribe);
+        let Engine { scribe, scribe_task, ledger, ledger_task, control_socket, store, transports, media, .. } = self;
+        drop((scribe, ledger));
         let _ = scribe_task.await;
+        let _ = ledger_task.await;
         store.close().await;
         let _ = std::fs::remove_file(control_socket);
         drop((transports, media));
@@ -258,6 +269,7 @@ impl Engine {
             embedded::Output::Transmit(transmit) => self.transports.send(transmit),
             embedded::Output::Media(command) => self.media_command(command),
             embedded::Output::Event(event) => self.desk.handle(now.instant, event),
+            embedded::Output::Record(record) => self.ledger.write(record),
             embedded::Output::Binding(change) => self.scribe.keep(kept(change)),
         }
     }

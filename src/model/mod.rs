@@ -1,6 +1,7 @@
 //! The vocabulary: what every other room speaks. Values only; no clock, no socket, no decision.
 
 mod audit;
+mod call_record;
 mod cause;
 mod codec;
 mod digit;
@@ -16,6 +17,7 @@ mod short_dial;
 mod spy;
 
 pub use audit::{AuditEvent, AuditKind, Outcome};
+pub use call_record::{CallEnd, CallEnding, CallRecord};
 pub use cause::{EndCause, Refusal};
 pub use codec::Codec;
 pub use digit::{Digit, DigitString, MAX_DIGITS, NotADigit};

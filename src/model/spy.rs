@@ -6,6 +6,13 @@ pub enum Side {
 }
 
 impl Side {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Side::Caller => "caller",
+            Side::Callee => "callee",
+        }
+    }
+
     pub fn other(self) -> Side {
         match self {
             Side::Caller => Side::Callee,

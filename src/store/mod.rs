@@ -9,6 +9,7 @@
 mod account;
 mod audit;
 mod binding;
+mod call;
 mod change;
 mod dial_id;
 mod extension;
@@ -24,6 +25,7 @@ mod sign_in;
 pub use account::{AccountChange, AccountRow, NewAccount};
 pub use audit::AuditRow;
 pub use binding::{BindingChange, BindingRow};
+pub use call::{CallFilter, CallRow};
 pub use change::Change;
 pub use extension::{DirectoryEntry, ExtensionChange, ExtensionRow, NewExtension};
 pub use keys::{KeyError, Keys};

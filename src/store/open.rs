@@ -11,7 +11,9 @@ use std::{
     time::Duration,
 };
 
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/0001_first.sql")];
+/// By their numbers. One that a store lacks is made up for, whatever came after it.
+const MIGRATIONS: [(i64, &str); 2] =
+    [(1, include_str!("../../migrations/0001_first.sql")), (3, include_str!("../../migrations/0003_call_records.sql"))];
 
 const MAX_CONNECTIONS: u32 = 8;
 
@@ -67,12 +69,13 @@ impl Store {
             sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(POSTGRES_MIGRATION_LOCK).execute(&mut *tx).await?;
         }
         tx.execute("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY)").await?;
-        let newest = sqlx::query("SELECT COALESCE(MAX(version), 0) AS version FROM schema_version");
-        let found = row::number(&newest.fetch_one(&mut *tx).await?, "version")?;
-        if found > MIGRATIONS.len() as u64 {
-            return Err(StoreError::NewerSchema { found: row::big(found), known: MIGRATIONS.len() as i64 });
+        let found = sqlx::query("SELECT version FROM schema_version").fetch_all(&mut *tx).await?;
+        let found = found.iter().map(|line| row::column(line, "version")).collect::<Result<Vec<i64>>>()?;
+        let known = MIGRATIONS.iter().map(|(version, _)| *version).max().unwrap_or_default();
+        if let Some(found) = found.iter().copied().find(|found| *found > known) {
+            return Err(StoreError::NewerSchema { found, known });
         }
-        for (version, text) in (1i64..).zip(MIGRATIONS).filter(|(version, _)| row::big(found) < *version) {
+        for (version, text) in MIGRATIONS.into_iter().filter(|(version, _)| !found.contains(version)) {
             sqlx::raw_sql(text).execute(&mut *tx).await?;
             sqlx::query("INSERT INTO schema_version (version) VALUES ($1)").bind(version).execute(&mut *tx).await?;
         }

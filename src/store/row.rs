@@ -26,6 +26,12 @@ pub fn number(row: &AnyRow, name: &'static str) -> Result<u64> {
     u64::try_from(column::<i64>(row, name)?).map_err(|_| StoreError::Corrupt { what: name })
 }
 
+/// An unsigned number from a BIGINT that may be null.
+pub fn number_option<T: TryFrom<i64>>(row: &AnyRow, name: &'static str) -> Result<Option<T>> {
+    let number = column::<Option<i64>>(row, name)?;
+    number.map(|number| T::try_from(number).map_err(|_| StoreError::Corrupt { what: name })).transpose()
+}
+
 /// An unsigned number of fewer bits from a BIGINT.
 pub fn small<T: TryFrom<i64>>(row: &AnyRow, name: &'static str) -> Result<T> {
     T::try_from(column(row, name)?).map_err(|_| StoreError::Corrupt { what: name })

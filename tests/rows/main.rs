@@ -18,5 +18,6 @@ mod hearing;
 mod hold;
 mod lasting;
 mod power;
+mod records;
 mod secrets;
 mod tones;

@@ -20,6 +20,7 @@ macro_rules! on_both {
 }
 
 mod acts;
+mod calls;
 mod durability;
 mod rig;
 mod sign_in;

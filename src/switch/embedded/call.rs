@@ -20,6 +20,8 @@ pub(super) struct Call {
     pub id: CallId,
     pub caller: LegId,
     pub callee: LegId,
+    pub begun_unix_ms: u64,
+    /// Since when it is in its present stage.
     pub since_unix_ms: u64,
     pub stage: Stage,
     pub listeners: BTreeMap<SessionId, Listener>,
@@ -87,9 +89,12 @@ impl<P: MediaPorts> Embedded<P> {
         source: ExtensionNumber,
         target: ExtensionNumber,
     ) {
-        match self.prepare_call(now, tx, flow, &request, source, target) {
+        match self.prepare_call(now, tx, flow, &request, source.clone(), target.clone()) {
             Ok(id) => self.ring(now, id),
-            Err(code) => self.respond(now, tx, &request, code),
+            Err(code) => {
+                self.respond(now, tx, &request, code);
+                self.record_refusal(now, source.into(), target.into(), code);
+            }
         }
     }
 
@@ -133,8 +138,17 @@ impl<P: MediaPorts> Embedded<P> {
         self.legs.insert(callee, leg);
         let deadline = now.instant + self.config.ring_timeout;
         let stage = Stage::Ringing { branches: vec![], early: None, deadline, best: 480 };
-        let call = Call { id, caller, callee, since_unix_ms: now.unix_ms, stage, listeners: BTreeMap::new() };
+        let call = Call {
+            id,
+            caller,
+            callee,
+            begun_unix_ms: now.unix_ms,
+            since_unix_ms: now.unix_ms,
+            stage,
+            listeners: BTreeMap::new(),
+        };
         self.calls.insert(id, call);
+        self.record(id, None);
         Ok(id)
     }
 

@@ -1,9 +1,10 @@
 //! Our own B2BUA: every call passes through it as two dialogs, with the media anchored between them.
 //!
 //! Sans-IO. In: SIP from the transports, digits and ends of prompts from the media plane, `Command`s, the time.
-//! Out: SIP to send, commands for the media plane, `Event`s, registrations to keep.
+//! Out: SIP to send, commands for the media plane, `Event`s, call records and registrations to keep.
 //! Who may call at all is settled in `door`; a call is set up in `call` and `ring`, changed and ended in `talk`; legs that dialled
-//! a feature code, and supervisors attached to a call, live in `guest`; phones that vanished are found out in `pulse`.
+//! a feature code, and supervisors attached to a call, live in `guest`; phones that vanished are found out in `pulse`;
+//! what is kept of a call is made in `record`.
 //! Absent on purpose: sign-in, rights and prompts (the desk), sockets (`MediaPorts` binds them), transfer and trunks.
 
 mod call;
@@ -12,6 +13,7 @@ mod door;
 mod guest;
 mod leg;
 mod pulse;
+mod record;
 mod ring;
 mod talk;
 #[cfg(test)]
@@ -24,7 +26,7 @@ use super::{CallState, CallView, Command, Event};
 use crate::{
     dialplan::DialPlan,
     media,
-    model::{CallId, Codec, Entropy, IdMaker, LegId, SessionId},
+    model::{CallEnding, CallId, CallRecord, Codec, Entropy, IdMaker, LegId, SessionId},
     sip::{
         self, ClientTx, Dialog, DialogId, Endpoint, Flow, Registrar, Request, Response, ServerTx, Transmit,
         digest::{Algorithm, Authenticator},
@@ -63,6 +65,8 @@ pub enum Output {
     Transmit(Transmit),
     Media(media::Command),
     Event(Event),
+    /// The row of a call, to be kept in place of what was kept of it before.
+    Record(CallRecord),
     /// A registration changed and is to be kept.
     Binding(sip::Change),
 }
@@ -223,7 +227,7 @@ impl<P: MediaPorts> Embedded<P> {
     /// Ends every call, for a shutdown that waits no longer.
     pub fn hang_up_everybody(&mut self, now: Now) {
         for call in self.calls.keys().copied().collect::<Vec<_>>() {
-            self.end_call(now, call, None);
+            self.end_call(now, call, CallEnding::Shutdown);
         }
         for leg in self.legs.keys().copied().collect::<Vec<_>>() {
             self.hang_up_guest(now, leg);
@@ -305,7 +309,7 @@ impl<P: MediaPorts> Embedded<P> {
         match self.legs.get(&id).map(|leg| &leg.role) {
             Some(Role::Party { call, .. }) => {
                 let call = *call;
-                self.give_up(now, call, 487);
+                self.give_up(now, call, 487, CallEnding::Cancelled);
             }
             Some(Role::Guest { .. }) => self.cancel_guest(now, id),
             None => {}

@@ -6,7 +6,7 @@ use super::{
     leg::{Leg, MediaPorts, Role},
 };
 use crate::{
-    model::LegId,
+    model::{CallEnding, LegId},
     sip::{Flow, Method, Response},
     switch::Event,
 };
@@ -96,7 +96,7 @@ impl<P: MediaPorts> Embedded<P> {
         match self.legs.get(&id).map(|leg| &leg.role) {
             Some(Role::Party { call, .. }) => {
                 let call = *call;
-                self.end_call(now, call, None);
+                self.end_call(now, call, CallEnding::PhoneLost);
             }
             Some(Role::Guest { .. }) => {
                 self.hang_up_guest(now, id);

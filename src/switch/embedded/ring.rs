@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     media,
-    model::{CallId, Codec, HearMatrix, LegId, Party},
+    model::{CallEnd, CallEnding, CallId, Codec, HearMatrix, LegId, Party},
     sip::{ClientTx, Dialog, Flow, Method, NameAddr, Request, Response, Uri, sdp},
     switch::Event,
 };
@@ -124,6 +124,7 @@ impl<P: MediaPorts> Embedded<P> {
         }
         self.agree(caller, codec);
         self.join(id);
+        self.record(id, None);
         self.answer_invite(now, caller, 200, true);
     }
 
@@ -152,17 +153,18 @@ impl<P: MediaPorts> Embedded<P> {
             self.media(media::Command::Hear(silence));
         }
         if none_left {
-            self.give_up(now, id, code);
+            self.give_up(now, id, code, CallEnding::of_refusal(code));
         }
     }
 
     /// Ends a call that nobody answered: the caller hears `code`, the phones stop ringing.
-    pub(super) fn give_up(&mut self, now: Now, id: CallId, code: u16) {
+    pub(super) fn give_up(&mut self, now: Now, id: CallId, code: u16, cause: CallEnding) {
         let ringing = matches!(self.calls.get(&id), Some(Call { stage: Stage::Ringing { .. }, .. }));
         if !ringing {
             return;
         }
         self.abandon_branches(now, id);
+        self.record(id, Some(CallEnd { at_ms: now.unix_ms, cause, sip_status: Some(code) }));
         if let Some(call) = self.calls.remove(&id) {
             self.answer_invite(now, call.caller, code, false);
             self.close_leg(call.caller);
@@ -174,7 +176,7 @@ impl<P: MediaPorts> Embedded<P> {
     pub(super) fn give_up_waiting(&mut self, now: Now) {
         let late = |call: &&Call| call.deadline().is_some_and(|deadline| deadline <= now.instant);
         for id in self.calls.values().filter(late).map(|call| call.id).collect::<Vec<_>>() {
-            self.give_up(now, id, 480);
+            self.give_up(now, id, 480, CallEnding::NoAnswer);
             self.give_up_renegotiation(now, id);
         }
     }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     media,
-    model::{CallId, LegId, Side},
+    model::{CallEnd, CallEnding, CallId, LegId, Side},
     sip::{ClientTx, DialogId, Flow, Method, Request, Response, ServerTx, sdp},
     spy,
     switch::Event,
@@ -64,7 +64,7 @@ impl<P: MediaPorts> Embedded<P> {
         match self.legs.get(&id).map(|leg| &leg.role) {
             Some(Role::Party { call, side }) => {
                 let (call, side) = (*call, *side);
-                self.end_call(now, call, Some(side));
+                self.end_call(now, call, CallEnding::HungUp(side));
             }
             Some(Role::Guest { .. }) => {
                 self.close_leg(id);
@@ -74,18 +74,21 @@ impl<P: MediaPorts> Embedded<P> {
         }
     }
 
-    /// Ends a call at once; the party on `gone` needs no BYE.
-    pub(super) fn end_call(&mut self, now: Now, id: CallId, gone: Option<Side>) {
+    /// Ends a call at once; the party that hung up needs no BYE.
+    pub(super) fn end_call(&mut self, now: Now, id: CallId, cause: CallEnding) {
         if matches!(self.calls.get(&id), Some(Call { stage: Stage::Ringing { .. }, .. })) {
-            return self.give_up(now, id, if gone.is_some() { 487 } else { 480 });
+            let hung_up = matches!(cause, CallEnding::HungUp(_));
+            let (code, cause) = if hung_up { (487, CallEnding::Cancelled) } else { (480, cause) };
+            return self.give_up(now, id, code, cause);
         }
+        self.record(id, Some(CallEnd { at_ms: now.unix_ms, cause, sip_status: None }));
         let Some(call) = self.calls.remove(&id) else { return };
         if let Stage::Talking { renegotiation: Some(pending) } = call.stage {
             self.respond(now, pending.tx, &pending.request, 487);
             self.by_client_tx.insert(pending.client, Purpose::Courtesy);
         }
         for (side, leg) in [(Side::Caller, call.caller), (Side::Callee, call.callee)] {
-            if gone != Some(side) {
+            if cause.by() != Some(side) {
                 self.send_bye(now, leg);
             }
             self.close_leg(leg);
@@ -221,7 +224,7 @@ impl<P: MediaPorts> Embedded<P> {
         self.join(id);
         self.respond(now, pending.tx, &pending.request, code);
         if matches!(code, 408 | 481) {
-            self.end_call(now, id, None);
+            self.end_call(now, id, CallEnding::PhoneLost);
         }
     }
 

@@ -5,6 +5,7 @@ mod changes;
 mod descriptions;
 mod ends;
 mod pulse;
+mod record;
 mod strangers;
 
 use super::*;
@@ -40,6 +41,7 @@ struct Rig {
     events: Vec<Event>,
     matrices: Vec<HearMatrix>,
     bindings: usize,
+    records: Vec<CallRecord>,
     sent: u32,
 }
 
@@ -102,7 +104,7 @@ impl Rig {
             entropy,
         });
         let now = Now { instant, unix_ms: 1_700_000_000_000 };
-        Self { switch, now, inbox: vec![], events: vec![], matrices: vec![], bindings: 0, sent: 0 }
+        Self { switch, now, inbox: vec![], events: vec![], matrices: vec![], bindings: 0, records: vec![], sent: 0 }
     }
 
     fn send(&mut self, phone: &str, message: &Message) {
@@ -120,6 +122,7 @@ impl Rig {
                 Output::Media(media::Command::Hear(matrix)) => self.matrices.push(matrix),
                 Output::Media(_) => {}
                 Output::Event(event) => self.events.push(event),
+                Output::Record(record) => self.records.push(record),
                 Output::Binding(_) => self.bindings += 1,
             }
         }

@@ -1,0 +1,136 @@
+use super::{Result, Store, row};
+use crate::model::{CallEnding, CallRecord, Codec, ExtensionNumber, Party, Side};
+use sqlx::{Any, Transaction, any::AnyRow};
+
+/// The record of one call. Texts, so that a row of another version still reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallRow {
+    pub id: String,
+    /// Extension numbers, or numbers outside by way of the trunk that is named.
+    pub caller: String,
+    pub caller_trunk: Option<String>,
+    pub callee: String,
+    pub callee_trunk: Option<String>,
+    pub begun_at_ms: u64,
+    pub answered_at_ms: Option<u64>,
+    /// `None` while the call is up.
+    pub ended_at_ms: Option<u64>,
+    /// `CallEnding::as_str`.
+    pub cause: Option<String>,
+    /// `caller` or `callee`, if one of them ended it.
+    pub ended_by: Option<String>,
+    pub sip_status: Option<u16>,
+    pub caller_codec: Option<String>,
+    pub callee_codec: Option<String>,
+}
+
+/// Which calls are wanted: those that began in `since_ms..until_ms`, of one extension or of all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallFilter {
+    pub since_ms: u64,
+    pub until_ms: u64,
+    /// At either end of the call.
+    pub extension: Option<ExtensionNumber>,
+}
+
+impl Store {
+    /// Keeps the newest row of each call, all of them or none.
+    pub async fn keep_calls(&self, records: &[CallRecord]) -> Result<()> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.begin().await?;
+        for record in records {
+            self.keep_call(&mut tx, record).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Ends every call of this writer that has no end: an engine that was killed could not. Says how many there were.
+    pub async fn end_open_calls(&self, at_ms: u64, cause: CallEnding) -> Result<u64> {
+        let ended = sqlx::query(
+            "UPDATE call_record SET ended_at_ms = $2, cause = $3, ended_by = $4 WHERE node_id = $1 AND ended_at_ms IS NULL",
+        )
+        .bind(self.writer.to_string())
+        .bind(row::big(at_ms))
+        .bind(cause.as_str())
+        .bind(cause.by().map(Side::as_str))
+        .execute(&self.pool)
+        .await?;
+        Ok(ended.rows_affected())
+    }
+
+    /// The wanted calls after the row `last`, oldest first, at most `limit`.
+    pub async fn call_rows(&self, filter: &CallFilter, last: Option<&CallRow>, limit: u32) -> Result<Vec<CallRow>> {
+        let rows = sqlx::query(
+            "SELECT id, caller, caller_trunk, callee, callee_trunk, begun_at_ms, answered_at_ms, ended_at_ms, cause, ended_by, sip_status,
+             caller_codec, callee_codec
+             FROM call_record WHERE begun_at_ms >= $1 AND begun_at_ms < $2 AND (begun_at_ms, id) > ($3, $4) AND ($5 = '' OR ($5 = caller AND caller_trunk IS NULL) OR ($5 = callee AND callee_trunk IS NULL))
+             ORDER BY begun_at_ms, id LIMIT $6",
+        )
+        .bind(row::big(filter.since_ms))
+        .bind(row::big(filter.until_ms))
+        .bind(last.map_or(-1, |last| row::big(last.begun_at_ms)))
+        .bind(last.map_or("", |last| last.id.as_str()))
+        .bind(filter.extension.as_ref().map_or("", ExtensionNumber::as_str))
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(read).collect()
+    }
+
+    async fn keep_call(&self, tx: &mut Transaction<'static, Any>, record: &CallRecord) -> Result<()> {
+        let end = record.end.as_ref();
+        sqlx::query(
+            "INSERT INTO call_record (id, node_id, caller, caller_trunk, callee, callee_trunk, begun_at_ms, answered_at_ms,
+             ended_at_ms, cause, ended_by, sip_status, caller_codec, callee_codec)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+             ON CONFLICT (id) DO UPDATE SET caller = excluded.caller, caller_trunk = excluded.caller_trunk,
+             callee = excluded.callee, callee_trunk = excluded.callee_trunk, answered_at_ms = excluded.answered_at_ms,
+             ended_at_ms = excluded.ended_at_ms, cause = excluded.cause, ended_by = excluded.ended_by,
+             sip_status = excluded.sip_status, caller_codec = excluded.caller_codec, callee_codec = excluded.callee_codec",
+        )
+        .bind(record.id.to_string())
+        .bind(self.writer.to_string())
+        .bind(record.caller.to_string())
+        .bind(trunk_of(&record.caller))
+        .bind(record.callee.to_string())
+        .bind(trunk_of(&record.callee))
+        .bind(row::big(record.begun_at_ms))
+        .bind(record.answered_at_ms.map(row::big))
+        .bind(end.map(|end| row::big(end.at_ms)))
+        .bind(end.map(|end| end.cause.as_str()))
+        .bind(end.and_then(|end| end.cause.by()).map(Side::as_str))
+        .bind(end.and_then(|end| end.sip_status).map(i64::from))
+        .bind(record.caller_codec.map(Codec::name))
+        .bind(record.callee_codec.map(Codec::name))
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+}
+
+fn trunk_of(party: &Party) -> Option<&str> {
+    match party {
+        Party::Extension(_) => None,
+        Party::Outside { trunk, .. } => Some(trunk.as_str()),
+    }
+}
+
+fn read(line: &AnyRow) -> Result<CallRow> {
+    Ok(CallRow {
+        id: row::column(line, "id")?,
+        caller: row::column(line, "caller")?,
+        caller_trunk: row::column(line, "caller_trunk")?,
+        callee: row::column(line, "callee")?,
+        callee_trunk: row::column(line, "callee_trunk")?,
+        begun_at_ms: row::number(line, "begun_at_ms")?,
+        answered_at_ms: row::number_option(line, "answered_at_ms")?,
+        ended_at_ms: row::number_option(line, "ended_at_ms")?,
+        cause: row::column(line, "cause")?,
+        ended_by: row::column(line, "ended_by")?,
+        sip_status: row::number_option(line, "sip_status")?,
+        caller_codec: row::column(line, "caller_codec")?,
+        callee_codec: row::column(line, "callee_codec")?,
+    })
+}

@@ -11,6 +11,7 @@ mod event;
 mod inband;
 mod info;
 mod judge;
+mod order;
 mod press;
 mod receiver;
 mod sender;
@@ -20,7 +21,7 @@ mod tests;
 pub mod tone;
 mod track;
 
-pub use event::{Event, EventReceiver};
+pub use event::{Arrival, Event, EventReceiver};
 pub use inband::InBand;
 pub use info::parse_info;
 pub use receiver::Receiver;

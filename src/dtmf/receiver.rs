@@ -1,10 +1,10 @@
-//! The fused stream: telephone-events, SIP INFO and in-band tones of one leg, each press once.
+//! The fused stream: telephone-events, SIP INFO and in-band tones of one leg, each press once, in the order of typing.
 
-use super::{EventReceiver, InBand};
+use super::{Arrival, Event, EventReceiver, InBand, order::Order};
 use crate::model::Digit;
 use std::time::{Duration, Instant};
 
-/// One per leg that is listened to.
+/// One per leg that is listened to, for as long as its call lasts.
 #[derive(Default)]
 pub struct Receiver {
     events: EventReceiver,
@@ -12,6 +12,7 @@ pub struct Receiver {
     /// Set by the first telephone-event: from then on, tones in the audio are the echo of events, or not for us.
     sends_events: bool,
     told: [Option<Told>; MAX_TOLD],
+    order: Order,
 }
 
 impl Receiver {
@@ -19,65 +20,98 @@ impl Receiver {
         Self::default()
     }
 
+    /// A packet of another payload type than that of events; its audio may follow.
+    pub fn packet(&mut self, sequence: u16) {
+        self.order.arrive(sequence);
+    }
+
     /// A packet of the negotiated telephone-event payload type (RFC 4733 §2.5).
-    pub fn rtp_event(&mut self, now: Instant, timestamp: u32, marker: bool, payload: &[u8]) -> Option<Digit> {
-        let digit = self.events.receive(now, timestamp, marker, payload);
-        self.sends_events |= super::Event::parse(payload).is_some();
-        self.tell(now, digit?, Way::Event)
+    pub fn event(&mut self, now: Instant, packet: &Arrival) {
+        self.order.arrive(packet.sequence);
+        self.sends_events |= Event::parse(packet.payload).is_some();
+        for digit in self.events.receive(now, packet) {
+            if self.is_new(now, digit, Carrier::Event) {
+                self.order.put(now, packet.sequence, digit);
+            }
+        }
     }
 
     /// Audio at 8 kHz, in pieces of any length; two digits take longer than 60 ms, and of several in one piece the
     /// last is told.
-    pub fn audio(&mut self, now: Instant, samples: &[i16]) -> Option<Digit> {
+    pub fn audio(&mut self, now: Instant, samples: &[i16]) {
         if self.sends_events {
-            return None;
+            return;
         }
-        let digit = self.in_band.hear(samples)?;
-        self.tell(now, digit, Way::InBand)
+        if let Some(digit) = self.in_band.hear(samples) {
+            self.hear(now, digit, Carrier::InBand);
+        }
     }
 
     /// A digit that came by SIP INFO.
-    pub fn info(&mut self, now: Instant, digit: Digit) -> Option<Digit> {
-        self.tell(now, digit, Way::Info)
+    pub fn info(&mut self, now: Instant, digit: Digit) {
+        self.hear(now, digit, Carrier::Info);
     }
 
-    /// Tells a digit unless it is one already told that now arrives by another way too.
-    fn tell(&mut self, now: Instant, digit: Digit, way: Way) -> Option<Digit> {
-        let twin = self.told.iter_mut().flatten().rev().find(|told| told.awaits(now, digit, way));
+    /// The next digit. To be asked after every packet, and every 20 ms: one whose turn may not have come waits up to 60 ms.
+    pub fn poll(&mut self, now: Instant) -> Option<Digit> {
+        self.order.poll(now)
+    }
+
+    fn hear(&mut self, now: Instant, digit: Digit, carrier: Carrier) {
+        if self.is_new(now, digit, carrier) {
+            self.order.put_now(now, digit);
+        }
+    }
+
+    /// Whether it is not a digit already heard that now arrives by another carrier too.
+    fn is_new(&mut self, now: Instant, digit: Digit, carrier: Carrier) -> bool {
+        let twin = self.told.iter_mut().flatten().rev().find(|told| told.awaits(now, digit, carrier));
         if let Some(told) = twin {
-            told.ways |= way as u8;
-            return None;
+            told.carriers |= carrier as u8;
+            return false;
         }
         self.told.rotate_right(1);
-        self.told[0] = Some(Told { digit, at: now, ways: way as u8 });
-        Some(digit)
+        self.told[0] = Some(Told { digit, at: now, carriers: carrier as u8 });
+        true
     }
 }
 
 #[derive(Clone, Copy)]
-enum Way {
+enum Carrier {
     Event = 1,
     Info = 2,
     InBand = 4,
 }
 
-/// A digit that was told, and the ways by which it has come.
+impl Carrier {
+    /// How far behind its twin a digit may come by this carrier.
+    fn lag(self) -> Duration {
+        match self {
+            Carrier::Event | Carrier::InBand => SAME_PRESS_WITHIN,
+            Carrier::Info => SAME_PRESS_WITHIN + INFO_RETRANSMISSION,
+        }
+    }
+}
+
+/// A digit that was told, and the carriers by which it has come.
 #[derive(Clone, Copy)]
 struct Told {
     digit: Digit,
     at: Instant,
-    ways: u8,
+    carriers: u8,
 }
 
 impl Told {
-    fn awaits(&self, now: Instant, digit: Digit, way: Way) -> bool {
-        let fresh = now.saturating_duration_since(self.at) <= SAME_PRESS_WITHIN;
-        fresh && self.digit == digit && self.ways & way as u8 == 0
+    fn awaits(&self, now: Instant, digit: Digit, carrier: Carrier) -> bool {
+        let fresh = now.saturating_duration_since(self.at) <= carrier.lag();
+        fresh && self.digit == digit && self.carriers & carrier as u8 == 0
     }
 }
 
-/// A digit that comes by a second way this soon is the same press. An INFO may lag by one retransmission (500 ms).
-const SAME_PRESS_WITHIN: Duration = Duration::from_millis(800);
+/// A digit that comes by a second carrier this soon is the same press; no finger presses a key twice so quickly by two.
+const SAME_PRESS_WITHIN: Duration = Duration::from_millis(250);
+/// An INFO that the network lost comes again after T1 (RFC 3261 §17.1.2.2): what it brings is that much older.
+const INFO_RETRANSMISSION: Duration = Duration::from_millis(500);
 /// More presses than fingers make in that time.
 const MAX_TOLD: usize = 16;
 
@@ -87,41 +121,71 @@ mod tests {
     use crate::dtmf::{EventSender, tone};
     use proptest::prelude::*;
 
-    /// One leg, its clock, and what it was told.
+    /// What one leg does, and when: milliseconds from the beginning, and the key.
+    #[derive(Clone, Copy)]
+    enum Does {
+        /// A press of 100 ms as telephone-events.
+        Event(u64, char),
+        Info(u64, char),
+        /// A tone of so many milliseconds, with silence behind it.
+        Tone(u64, char, u64),
+    }
+    use Does::{Event, Info, Tone};
+
+    /// One leg, its clock, and what was heard of it.
     struct Leg {
         receiver: Receiver,
         start: Instant,
+        sequence: u16,
         heard: String,
     }
 
     impl Leg {
         #[expect(clippy::disallowed_methods, reason = "an origin for virtual time")]
         fn new() -> Self {
-            Self { receiver: Receiver::new(), start: Instant::now(), heard: String::new() }
+            Self { receiver: Receiver::new(), start: Instant::now(), sequence: 0, heard: String::new() }
         }
 
-        /// A press of 100 ms as telephone-events, from `ms` on.
-        fn event(&mut self, ms: u64, key: char) {
-            for (n, packet) in (0u64..).zip(EventSender::new(digit(key), ms as u32 * 8, Duration::from_millis(100))) {
-                let now = self.at(ms + n * 20);
-                let told = self.receiver.rtp_event(now, packet.timestamp, packet.marker, &packet.payload);
-                self.heard.extend(told.map(Digit::as_char));
+        fn does(&mut self, what: Does) {
+            match what {
+                Event(ms, key) => self.event(ms, key),
+                Info(ms, key) => {
+                    self.receiver.info(self.at(ms), digit(key));
+                    self.listen(ms);
+                }
+                Tone(ms, key, length_ms) => self.tone(ms, key, length_ms),
             }
         }
 
-        /// A tone of this length from `ms` on, and 60 ms of silence.
+        fn event(&mut self, ms: u64, key: char) {
+            for (n, packet) in (0u64..).zip(EventSender::new(digit(key), ms as u32 * 8, Duration::from_millis(100))) {
+                let sequence = self.next();
+                let (timestamp, marker, payload) = (packet.timestamp, packet.marker, &packet.payload);
+                self.receiver.event(self.at(ms + n * 20), &Arrival { sequence, timestamp, marker, payload });
+                self.listen(ms + n * 20);
+            }
+        }
+
         fn tone(&mut self, ms: u64, key: char, length_ms: u64) {
             let mut audio = tone::key_press(digit(key), -10.0, Duration::from_millis(length_ms), 8000);
             audio.extend([0; 480]);
             for (n, samples) in (0u64..).zip(audio.chunks(160)) {
-                let told = self.receiver.audio(self.at(ms + n * 20), samples);
-                self.heard.extend(told.map(Digit::as_char));
+                let sequence = self.next();
+                self.receiver.packet(sequence);
+                self.receiver.audio(self.at(ms + n * 20), samples);
+                self.listen(ms + n * 20);
             }
         }
 
-        fn info(&mut self, ms: u64, key: char) {
-            let told = self.receiver.info(self.at(ms), digit(key));
-            self.heard.extend(told.map(Digit::as_char));
+        fn listen(&mut self, ms: u64) {
+            while let Some(digit) = self.receiver.poll(self.at(ms)) {
+                self.heard.push(digit.as_char());
+            }
+        }
+
+        fn next(&mut self) -> u16 {
+            self.sequence = self.sequence.wrapping_add(1);
+            self.sequence
         }
 
         fn at(&self, ms: u64) -> Instant {
@@ -134,95 +198,76 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_only_sends_tones_is_heard() {
-        let mut leg = Leg::new();
-        "0070".chars().zip(0..).for_each(|(key, n)| leg.tone(n * 200, key, 80));
-        assert_eq!(leg.heard, "0070");
-    }
-
-    #[test]
-    fn once_an_event_came_tones_are_not_listened_to() {
-        let mut leg = Leg::new();
-        leg.event(0, '1');
-        leg.tone(5000, '2', 100);
-        leg.event(6000, '3');
-        assert_eq!(leg.heard, "13");
+    fn a_press_counts_once_however_it_comes_and_every_press_counts() {
+        let table: &[(&str, &[Does], &str)] = &[
+            ("only tones", &[Tone(0, '0', 80), Tone(200, '0', 80), Tone(400, '7', 80)], "007"),
+            ("only INFO", &[Info(0, '7'), Info(900, '8')], "78"),
+            ("the same key twice, quickly, by INFO", &[Info(0, '7'), Info(100, '7')], "77"),
+            ("the same key twice, quickly, by events", &[Event(0, '7'), Event(180, '7')], "77"),
+            ("the same key twice, quickly, by tones", &[Tone(0, '7', 50), Tone(110, '7', 50)], "77"),
+            ("tones after an event", &[Event(0, '1'), Tone(5000, '2', 100), Event(6000, '3')], "13"),
+            ("a tone that leads into its event", &[Tone(0, '5', 60), Event(60, '5'), Event(400, '5')], "55"),
+            ("a tone beside its event", &[Event(0, '5'), Tone(10, '5', 100), Event(400, '5')], "55"),
+            ("an event, then its INFO", &[Event(0, '1'), Info(110, '1'), Event(300, '2'), Info(410, '2')], "12"),
+            ("an INFO, then its event", &[Info(0, '4'), Event(50, '4')], "4"),
+            ("an INFO, then its tone", &[Info(0, '4'), Tone(50, '4', 100)], "4"),
+            ("a tone, INFO and event", &[Tone(0, '8', 60), Info(70, '8'), Event(80, '8')], "8"),
+            ("an event 250 ms after the INFO", &[Info(0, '6'), Event(250, '6')], "6"),
+            ("an event 251 ms after the INFO", &[Info(0, '6'), Event(251, '6')], "66"),
+            ("a tone heard 240 ms after the INFO", &[Info(0, '6'), Tone(220, '6', 100)], "6"),
+            ("a tone heard 260 ms after the INFO", &[Info(0, '6'), Tone(240, '6', 100)], "66"),
+            ("an INFO that was sent again, 750 ms after its event", &[Event(0, '6'), Info(750, '6')], "6"),
+            ("an INFO 751 ms after the event", &[Event(0, '6'), Info(751, '6')], "66"),
+            (
+                "INFOs that lag behind two presses",
+                &[Event(0, '5'), Event(200, '5'), Info(350, '5'), Info(550, '5'), Event(900, '5')],
+                "555",
+            ),
+            ("another key by another carrier", &[Event(0, '1'), Info(130, '2')], "12"),
+        ];
+        for (name, does, keys) in table {
+            let mut leg = Leg::new();
+            leg.sequence = 20;
+            (0..=20).for_each(|sequence| leg.receiver.packet(sequence));
+            does.iter().for_each(|what| leg.does(*what));
+            assert_eq!(leg.heard, *keys, "{name}");
+        }
     }
 
     #[test]
     fn an_event_of_no_key_too_shows_that_the_peer_sends_events() {
         let mut leg = Leg::new();
-        assert!(leg.receiver.rtp_event(leg.at(0), 1, true, &[16, 10, 0, 160]).is_none());
+        let flash = Arrival { sequence: 0, timestamp: 1, marker: true, payload: &[16, 10, 0, 160] };
+        leg.receiver.event(leg.at(0), &flash);
         leg.tone(100, '2', 100);
         assert_eq!(leg.heard, "");
     }
 
     #[test]
-    fn a_tone_that_leads_into_its_event_is_one_digit() {
+    fn an_event_that_overtook_another_is_told_after_it() {
         let mut leg = Leg::new();
-        leg.tone(0, '5', 60);
-        leg.event(60, '5');
-        leg.event(400, '5');
-        assert_eq!(leg.heard, "55");
-    }
-
-    #[test]
-    fn events_and_info_together_are_one_stream_whichever_comes_first() {
-        let mut leg = Leg::new();
-        for (n, key) in (0..).zip("1223".chars()) {
-            leg.event(n * 300, key);
-            leg.info(n * 300 + 110, key);
-        }
-        leg.info(2000, '4');
-        leg.event(2050, '4');
-        assert_eq!(leg.heard, "12234");
-    }
-
-    #[test]
-    fn info_that_lags_behind_two_presses_doubles_neither() {
-        let mut leg = Leg::new();
-        leg.event(0, '5');
-        leg.event(200, '5');
-        leg.info(350, '5');
-        leg.info(550, '5');
-        leg.event(900, '5');
-        assert_eq!(leg.heard, "555");
-    }
-
-    #[test]
-    fn a_digit_by_all_three_ways_is_one() {
-        let mut leg = Leg::new();
-        leg.tone(0, '8', 60);
-        leg.info(70, '8');
-        leg.event(80, '8');
-        assert_eq!(leg.heard, "8");
-    }
-
-    #[test]
-    fn the_same_digit_by_the_same_way_counts_each_time() {
-        let mut leg = Leg::new();
-        leg.info(0, '7');
-        leg.info(100, '7');
-        assert_eq!(leg.heard, "77");
-    }
-
-    #[test]
-    fn a_second_way_beyond_the_window_is_a_press_of_its_own() {
-        let mut leg = Leg::new();
-        leg.event(0, '6');
-        leg.info(801, '6');
-        assert_eq!(leg.heard, "66");
+        (0..20).for_each(|sequence| leg.receiver.packet(sequence));
+        let packet = |sequence, timestamp, payload| Arrival { sequence, timestamp, marker: false, payload };
+        leg.receiver.event(leg.at(0), &packet(21, 1600, &[2, 10, 0, 160]));
+        leg.listen(0);
+        leg.receiver.event(leg.at(10), &packet(20, 800, &[1, 138, 1, 64]));
+        leg.listen(10);
+        assert_eq!(leg.heard, "12");
     }
 
     proptest! {
         #[test]
-        fn nothing_that_comes_makes_it_panic(steps: Vec<(u16, u8, u32, Vec<u8>, Vec<i16>)>) {
+        fn nothing_that_comes_makes_it_panic(steps: Vec<(u16, u8, u16, u32, Vec<u8>, Vec<i16>)>) {
             let mut leg = Leg::new();
-            for (ms, code, timestamp, payload, samples) in steps {
+            for (ms, code, sequence, timestamp, payload, samples) in steps {
                 let now = leg.at(ms.into());
-                let _ = leg.receiver.audio(now, &samples);
-                let _ = Digit::from_event_code(code).and_then(|digit| leg.receiver.info(now, digit));
-                let _ = leg.receiver.rtp_event(now, timestamp, code > 127, &payload);
+                leg.receiver.packet(sequence);
+                leg.receiver.audio(now, &samples);
+                if let Some(digit) = Digit::from_event_code(code) {
+                    leg.receiver.info(now, digit);
+                }
+                leg.receiver.event(now, &Arrival { sequence, timestamp, marker: code > 127, payload: &payload });
+                leg.listen(ms.into());
             }
         }
     }

@@ -9,7 +9,10 @@ use super::{
     rtp::{MAX_PACKET_BYTES, Packet},
     stream::{Stamp, Stream},
 };
-use crate::{dtmf, model::LegId};
+use crate::{
+    dtmf,
+    model::{Digit, LegId},
+};
 use std::{
     net::SocketAddr,
     time::{Duration, Instant},
@@ -44,6 +47,8 @@ pub(super) struct Leg {
     pub ear: Option<Box<Ear>>,
     pub player: Option<Player>,
     pub digits: Option<Box<dtmf::Receiver>>,
+    /// Its digits are told.
+    listens: bool,
     pub statistics: LegStatistics,
     destination: Option<Destination>,
     flood: Option<Flood>,
@@ -112,6 +117,7 @@ impl Leg {
             ear: None,
             player: None,
             digits: None,
+            listens: false,
             statistics: LegStatistics::default(),
             destination: None,
             flood: None,
@@ -125,8 +131,12 @@ impl Leg {
         self.params = Some(params);
     }
 
+    /// The receiver stays when nobody listens any more: how a peer sends its digits holds for the whole call.
     pub fn listen(&mut self, on: bool) {
-        self.digits = on.then(|| self.digits.take().unwrap_or_default());
+        self.listens = on;
+        if on {
+            self.digits.get_or_insert_default();
+        }
     }
 
     /// The packet, when it is one of this leg's peer and we listen to it.
@@ -142,7 +152,10 @@ impl Leg {
     /// Takes what came: into the ear when somebody mixes this leg, and to the digit receiver when it listens.
     pub fn hear_audio(&mut self, now: Instant, packet: &Packet, out: &mut impl Out) {
         let Some(params) = self.params else { return };
-        if self.ear.is_none() && self.digits.is_none() {
+        if let Some(receiver) = &mut self.digits {
+            receiver.packet(packet.sequence);
+        }
+        if self.ear.is_none() && !self.listens {
             return;
         }
         let mut samples = [0; MAX_PACKET_BYTES];
@@ -150,15 +163,32 @@ impl Leg {
         if let Some(ear) = &mut self.ear {
             ear.ring.put(now, packet.ssrc, packet.timestamp, samples);
         }
-        if let Some(digit) = self.digits.as_mut().and_then(|receiver| receiver.audio(now, samples)) {
-            out.event(Event::Digit { leg: self.id, digit });
+        if let Some(receiver) = self.digits.as_mut().filter(|_| self.listens) {
+            receiver.audio(now, samples);
         }
+        self.tell_digits(now, out);
     }
 
     pub fn hear_event(&mut self, now: Instant, packet: &Packet, out: &mut impl Out) {
-        let Some(receiver) = &mut self.digits else { return };
-        if let Some(digit) = receiver.rtp_event(now, packet.timestamp, packet.marker, packet.payload) {
-            out.event(Event::Digit { leg: self.id, digit });
+        let Packet { sequence, timestamp, marker, payload, .. } = *packet;
+        if let Some(receiver) = &mut self.digits {
+            receiver.event(now, &dtmf::Arrival { sequence, timestamp, marker, payload });
+        }
+        self.tell_digits(now, out);
+    }
+
+    pub fn hear_info(&mut self, now: Instant, digit: Digit, out: &mut impl Out) {
+        if let Some(receiver) = &mut self.digits {
+            receiver.info(now, digit);
+        }
+        self.tell_digits(now, out);
+    }
+
+    pub fn tell_digits(&mut self, now: Instant, out: &mut impl Out) {
+        while let Some(digit) = self.digits.as_mut().and_then(|receiver| receiver.poll(now)) {
+            if self.listens {
+                out.event(Event::Digit { leg: self.id, digit });
+            }
         }
     }
 

@@ -135,9 +135,8 @@ impl Plane {
     }
 
     pub fn info(&mut self, now: Instant, leg: LegId, digit: Digit, out: &mut impl Out) {
-        let receiver = self.leg_mut(leg).and_then(|leg| leg.digits.as_mut());
-        if let Some(digit) = receiver.and_then(|receiver| receiver.info(now, digit)) {
-            out.event(Event::Digit { leg, digit });
+        if let Some(leg) = self.leg_mut(leg) {
+            leg.hear_info(now, digit, out);
         }
     }
 
@@ -158,8 +157,11 @@ impl Plane {
 
     /// To be called every 20 ms.
     pub fn tick(&mut self, now: Instant, out: &mut impl Out) {
-        for ear in self.legs.iter_mut().flatten().filter_map(|leg| leg.ear.as_mut()) {
-            ear.tick(now);
+        for leg in self.legs.iter_mut().flatten() {
+            leg.tell_digits(now, out);
+            if let Some(ear) = &mut leg.ear {
+                ear.tick(now);
+            }
         }
         for index in 0..self.legs.len() {
             self.serve(now, Token(index), out);

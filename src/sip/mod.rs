@@ -8,6 +8,7 @@
 //! a password (`0070*ID*PW`), so nothing here prints a user part by `Debug`.
 
 mod dialog;
+pub mod dialog_info;
 pub mod digest;
 mod endpoint;
 mod flow;

@@ -260,6 +260,7 @@ impl<P: MediaPorts> Embedded<P> {
         if code >= 200 {
             leg.invite = None;
         }
+        self.presence.touch(leg.party.extension());
         response.headers.push("Contact", format!("<{}>", self.contact(flow)));
         response.headers.push("Allow", super::door::ALLOW);
         self.endpoint.respond(now.instant, tx, response);

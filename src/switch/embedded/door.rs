@@ -6,20 +6,23 @@ use crate::{
     dialplan::Route,
     model::ExtensionNumber,
     sip::{
-        Flow, Method, Request, ServerTx, Uri,
+        Flow, Method, Request, ServerTx, Uri, dialog_info,
         digest::{Algorithm, Asker, Verdict},
     },
     switch::Event,
 };
 use percent_encoding::percent_decode_str;
 
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER";
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER, SUBSCRIBE";
 pub(super) const ACCEPT: &str = "application/sdp, application/dtmf-relay, application/dtmf";
 
 impl<P: MediaPorts> Embedded<P> {
     pub(super) fn request(&mut self, now: Now, tx: ServerTx, flow: Flow, request: Request) {
         if request.headers.to().is_ok_and(|to| to.tag().is_some()) {
-            return self.in_dialog(now, tx, flow, request);
+            return match request.method {
+                Method::Subscribe => self.resubscribe(now, tx, flow, &request),
+                _ => self.in_dialog(now, tx, flow, request),
+            };
         }
         if let Some(unsupported) = request.headers.get("Require").map(str::to_owned) {
             let mut response = request.reply(420, "");
@@ -29,6 +32,7 @@ impl<P: MediaPorts> Embedded<P> {
         match request.method {
             Method::Invite => self.incoming_call(now, tx, flow, request),
             Method::Register => self.register(now, tx, flow, &request),
+            Method::Subscribe => self.subscribe(now, tx, flow, &request),
             Method::Options => self.options(tx, &request),
             Method::Bye | Method::Info => self.endpoint.respond_stateless(tx, request.reply(481, "")),
             Method::Other(_) => self.endpoint.respond_stateless(tx, request.reply(501, "")),
@@ -68,6 +72,7 @@ impl<P: MediaPorts> Embedded<P> {
     pub(super) fn options(&mut self, tx: ServerTx, request: &Request) {
         let mut response = request.reply(200, "");
         response.headers.push("Allow", ALLOW);
+        response.headers.push("Allow-Events", dialog_info::PACKAGE);
         response.headers.push("Accept", ACCEPT);
         self.endpoint.respond_stateless(tx, response);
     }

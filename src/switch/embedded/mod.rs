@@ -4,7 +4,7 @@
 //! Out: SIP to send, commands for the media plane, `Event`s, call records and registrations to keep.
 //! Who may call at all is settled in `door`; a call is set up in `call` and `ring`, changed and ended in `talk`; legs that dialled
 //! a feature code, and supervisors attached to a call, live in `guest`; phones that vanished are found out in `pulse`;
-//! what is kept of a call is made in `record`.
+//! what is kept of a call is made in `record`; phones that watch others are told in `presence`.
 //! Absent on purpose: sign-in, rights and prompts (the desk), sockets (`MediaPorts` binds them), transfer and trunks.
 
 mod call;
@@ -12,6 +12,7 @@ mod directory;
 mod door;
 mod guest;
 mod leg;
+mod presence;
 mod pulse;
 mod record;
 mod ring;
@@ -34,6 +35,7 @@ use crate::{
 };
 use call::{Call, Stage};
 use leg::{Leg, Role};
+use presence::Presence;
 use std::{
     collections::{BTreeMap, VecDeque},
     net::IpAddr,
@@ -88,6 +90,7 @@ pub struct Embedded<P> {
     by_dialog: BTreeMap<DialogId, LegId>,
     by_server_tx: BTreeMap<ServerTx, LegId>,
     by_client_tx: BTreeMap<ClientTx, Purpose>,
+    presence: Presence,
     /// When the legs are next asked whether they are still there.
     round_at: Option<Instant>,
     draining: bool,
@@ -104,6 +107,8 @@ enum Purpose {
     Renegotiate { call: CallId },
     /// Is the phone still there?
     Pulse { leg: LegId },
+    /// A phone that watches an extension is told.
+    Notify { subscription: DialogId },
     /// BYE or INFO: nothing depends on the answer.
     Courtesy,
 }
@@ -138,6 +143,7 @@ impl<P: MediaPorts> Embedded<P> {
             by_dialog: BTreeMap::new(),
             by_server_tx: BTreeMap::new(),
             by_client_tx: BTreeMap::new(),
+            presence: Presence::default(),
             round_at: None,
             draining: false,
             outputs: VecDeque::new(),
@@ -184,12 +190,13 @@ impl<P: MediaPorts> Embedded<P> {
         self.drain_endpoint(now);
         self.give_up_waiting(now);
         self.feel_pulses(now);
+        self.end_expired_subscriptions(now);
         self.drain_endpoint(now);
     }
 
     pub fn poll_timeout(&self) -> Option<Instant> {
         let waiting = self.calls.values().filter_map(Call::deadline);
-        waiting.chain(self.endpoint.poll_timeout()).chain(self.next_round()).min()
+        waiting.chain(self.endpoint.poll_timeout()).chain(self.next_round()).chain(self.presence.poll_timeout()).min()
     }
 
     pub fn poll_output(&mut self) -> Option<Output> {
@@ -212,6 +219,7 @@ impl<P: MediaPorts> Embedded<P> {
         }
         self.drain_bindings();
         self.dismiss_strangers(now, &before);
+        self.end_subscriptions_of_strangers(now, &before);
         self.drain_endpoint(now);
     }
 
@@ -232,6 +240,7 @@ impl<P: MediaPorts> Embedded<P> {
         for leg in self.legs.keys().copied().collect::<Vec<_>>() {
             self.hang_up_guest(now, leg);
         }
+        self.end_all_subscriptions(now);
         self.drain_endpoint(now);
     }
 
@@ -239,6 +248,7 @@ impl<P: MediaPorts> Embedded<P> {
         while let Some(event) = self.endpoint.poll_event() {
             self.sip_event(now, event);
         }
+        self.tell_watchers(now);
         while let Some(transmit) = self.endpoint.poll_transmit() {
             self.outputs.push_back(Output::Transmit(transmit));
         }
@@ -287,10 +297,15 @@ impl<P: MediaPorts> Embedded<P> {
                 self.by_client_tx.remove(&tx);
                 self.pulse_response(now, leg, response);
             }
+            Some(Purpose::Notify { .. }) if !response.is_provisional() => {
+                if let Some(Purpose::Notify { subscription }) = self.by_client_tx.remove(&tx) {
+                    self.notify_response(now, &subscription, response);
+                }
+            }
             Some(Purpose::Courtesy) if !response.is_provisional() => {
                 self.by_client_tx.remove(&tx);
             }
-            Some(Purpose::Pulse { .. } | Purpose::Courtesy) | None => {}
+            Some(Purpose::Pulse { .. } | Purpose::Notify { .. } | Purpose::Courtesy) | None => {}
         }
     }
 
@@ -300,6 +315,7 @@ impl<P: MediaPorts> Embedded<P> {
             Some(Purpose::Ring { call }) => self.branch_failed(now, call, tx, code),
             Some(Purpose::Renegotiate { call }) => self.renegotiation_failed(now, call, code),
             Some(Purpose::Pulse { leg }) => self.no_pulse(now, leg, code),
+            Some(Purpose::Notify { subscription }) => self.no_notice(&subscription),
             Some(Purpose::Abandoned { .. } | Purpose::Courtesy) | None => {}
         }
     }

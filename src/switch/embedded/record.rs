@@ -19,6 +19,9 @@ impl<P: MediaPorts> Embedded<P> {
             callee_codec: callee.media.codec.filter(|_| answered),
             end,
         };
+        for party in [&record.caller, &record.callee] {
+            self.presence.touch(party.extension());
+        }
         self.outputs.push_back(Output::Record(record));
     }
 

@@ -124,6 +124,7 @@ impl<P: MediaPorts> Embedded<P> {
             self.by_dialog.remove(dialog.id());
         }
         self.by_server_tx.retain(|_, one| *one != id);
+        self.presence.touch(leg.party.extension());
         self.media(media::Command::Close { leg: id });
     }
 

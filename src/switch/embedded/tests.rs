@@ -4,6 +4,7 @@
 mod changes;
 mod descriptions;
 mod ends;
+mod presence;
 mod pulse;
 mod record;
 mod strangers;
@@ -453,7 +454,7 @@ fn unknown_methods_and_extensions_are_answered_not_dropped() {
     let request = rig.request(Method::Other("DANCE".into()), "1000", "1001", vec![]);
     rig.send("1000", &Message::Request(request));
     rig.response("1000", 501);
-    let request = rig.request(Method::Subscribe, "1000", "1001", vec![]);
+    let request = rig.request(Method::Refer, "1000", "1001", vec![]);
     rig.send("1000", &Message::Request(request));
     rig.response("1000", 405);
     let mut request = rig.request(Method::Options, "1000", "1001", vec![]);

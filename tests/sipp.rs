@@ -12,6 +12,7 @@ use support::{
     engine::{DIAL_ID, DIAL_PASSWORD, Engine},
     let_pass, port,
     sipp::{Running, Scenario},
+    within,
 };
 
 const TALK_MS: u64 = 1500;
@@ -123,6 +124,34 @@ fn digits_by_info_sign_in_and_start_a_session() {
     supervisor.expect_success();
     engine.expect_sessions(0);
     both_succeed(agent, waiting);
+}
+
+#[test]
+fn a_lamp_follows_a_call_from_its_ringing_to_its_end() {
+    let engine = Engine::with_an_office();
+    let waiting = callee(&engine, "2000", "answer").start(engine.sip);
+    let lamp = lamp(&engine, "3000", "2000", &["early", "confirmed", "terminated"]);
+    both_succeed(call(&engine, "1000", "call", "2000").start(engine.sip), waiting);
+    let messages = lamp.expect_success();
+    assert!(!messages.contains("1000"), "the lamp knows who called:\n{messages}");
+}
+
+#[test]
+fn a7_a_phone_at_a_feature_code_is_in_a_call_like_any_other() {
+    let engine = Engine::with_an_office();
+    let lamp = lamp(&engine, "1000", "3000", &["confirmed", "terminated"]);
+    call(&engine, "3000", "call", "0070").start(engine.sip).expect_success();
+    let messages = lamp.expect_success();
+    assert!(!messages.contains("0070"), "the lamp knows what was dialled:\n{messages}");
+}
+
+/// A phone that watches another and will be told of these states; it has been told the first.
+fn lamp(engine: &Engine, watcher: &str, target: &str, states: &[&str]) -> Running {
+    let address = register(engine, watcher);
+    let lamp = Scenario::new("watch", watcher).at(address).with("target", target).told(states).start(engine.sip);
+    let subscribed = within(Duration::from_secs(5), || lamp.messages().contains("NOTIFY").then_some(()));
+    assert!(subscribed.is_some(), "no NOTIFY:\n{}", lamp.messages());
+    lamp
 }
 
 #[test]

@@ -55,6 +55,15 @@ impl Scenario {
         self.with("infos", all)
     }
 
+    /// Is told of these states of the watched phone's call, one NOTIFY each, where the scenario says `{{turns}}`.
+    pub fn told(self, states: &[&str]) -> Self {
+        let one = fs::read_to_string(scenario_file("watch-turn")).unwrap();
+        let turn = |(version, state): (i32, &&str)| {
+            one.replace("{{version}}", &version.to_string()).replace("{{state}}", state)
+        };
+        self.with("turns", (1..).zip(states).map(turn).collect::<String>())
+    }
+
     pub fn start(self, engine: SocketAddr) -> Running {
         let folder = TempDir::with_prefix("sipp-").unwrap();
         fs::write(folder.path().join("scenario.xml"), self.text()).unwrap();

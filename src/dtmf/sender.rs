@@ -16,6 +16,7 @@ pub struct EventPacket {
 pub struct EventSender {
     digit: Digit,
     timestamp: u32,
+    units_per_packet: u16,
     frames: u16,
     sent: u16,
 }
@@ -25,7 +26,14 @@ impl EventSender {
     /// kept between two of them and the longest that the duration field can say (8.18 s).
     pub fn new(digit: Digit, timestamp: u32, duration: Duration) -> Self {
         let frames = duration.as_millis().div_ceil(PACKET_MS).clamp(MIN_FRAMES, MAX_FRAMES);
-        Self { digit, timestamp, frames: frames as u16, sent: 0 }
+        Self { digit, timestamp, units_per_packet: UNITS_PER_PACKET, frames: frames as u16, sent: 0 }
+    }
+
+    /// The same press on a clock of so many units a second, like 48 kHz; the longest is then that much shorter.
+    pub fn on_clock(mut self, clock_rate: u32) -> Self {
+        self.units_per_packet = u16::try_from(clock_rate / PACKETS_PER_SECOND).unwrap_or(u16::MAX).max(1);
+        self.frames = self.frames.min(u16::MAX / self.units_per_packet);
+        self
     }
 }
 
@@ -38,7 +46,7 @@ impl Iterator for EventSender {
         }
         self.sent += 1;
         let end = if self.sent >= self.frames { END_BIT } else { 0 };
-        let [high, low] = (self.sent.min(self.frames) * UNITS_PER_PACKET).to_be_bytes();
+        let [high, low] = (self.sent.min(self.frames) * self.units_per_packet).to_be_bytes();
         let payload = [self.digit.event_code(), end | VOLUME, high, low];
         Some(EventPacket { payload, marker: self.sent == 1, timestamp: self.timestamp })
     }
@@ -46,6 +54,7 @@ impl Iterator for EventSender {
 
 const PACKET_MS: u128 = 20;
 const UNITS_PER_PACKET: u16 = 160;
+const PACKETS_PER_SECOND: u32 = 50;
 const MIN_FRAMES: u128 = 2;
 const MAX_FRAMES: u128 = 409;
 const END_COPIES: u16 = 3;
@@ -74,5 +83,8 @@ mod tests {
         assert_eq!(EventSender::new(Digit::STAR, 0, Duration::ZERO).count(), 4);
         let last = EventSender::new(Digit::STAR, 0, Duration::from_secs(3600)).last().unwrap();
         assert_eq!(u16::from_be_bytes([last.payload[2], last.payload[3]]), 65_440);
+        let press = EventSender::new(Digit::STAR, 0, Duration::from_secs(3600)).on_clock(48_000);
+        let last = press.last().unwrap();
+        assert_eq!(u16::from_be_bytes([last.payload[2], last.payload[3]]), 65_280);
     }
 }

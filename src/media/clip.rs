@@ -1,7 +1,8 @@
-//! Prompts: read once, brought to 8 kHz once, encoded once in each codec, then shared by all calls.
+//! Prompts: read once, brought to either rate once, encoded once in G.711, then shared by all calls.
 
 use super::{
-    codec::{self, FRAME_SAMPLES, Frame, SILENT_FRAME},
+    codec::{self, Encoder, FRAME_SAMPLES},
+    rate::{MAX_FRAME_SAMPLES, Rate, Widener},
     tone,
 };
 use crate::model::{Codec, Prompt};
@@ -26,41 +27,61 @@ pub enum ClipError {
 
 /// One prompt, in whole frames of 20 ms.
 pub struct Clip {
-    linear: Vec<i16>,
+    narrow: Vec<i16>,
+    wide: Vec<i16>,
     pcmu: Vec<u8>,
     pcma: Vec<u8>,
 }
 
 impl Clip {
+    /// Of samples at 8 kHz.
     pub fn new(mut samples: Vec<i16>) -> Self {
         samples.resize(samples.len().next_multiple_of(FRAME_SAMPLES), 0);
+        let mut wide = vec![0; samples.len() * 2];
+        Widener::default().widen(&samples, &mut wide);
+        Self::of(samples, wide)
+    }
+
+    /// Of samples at 16 kHz.
+    pub fn from_wide(mut samples: Vec<i16>) -> Self {
+        samples.resize(samples.len().next_multiple_of(MAX_FRAME_SAMPLES), 0);
+        Self::of(halve_rate(&samples), samples)
+    }
+
+    fn of(narrow: Vec<i16>, wide: Vec<i16>) -> Self {
         let encoded = |codec| {
-            let mut payload = vec![0; samples.len()];
-            codec::encode(codec, &samples, &mut payload);
+            let mut payload = vec![0; narrow.len()];
+            Encoder::new(codec).encode(&narrow, &mut payload);
             payload
         };
-        Self { pcmu: encoded(Codec::Pcmu), pcma: encoded(Codec::Pcma), linear: samples }
+        Self { pcmu: encoded(Codec::Pcmu), pcma: encoded(Codec::Pcma), narrow, wide }
     }
 
     pub fn frames(&self) -> usize {
-        self.linear.len() / FRAME_SAMPLES
+        self.narrow.len() / FRAME_SAMPLES
     }
 
     /// At 8 kHz.
     pub fn samples(&self) -> &[i16] {
-        &self.linear
+        &self.narrow
     }
 
-    pub(super) fn linear(&self, frame: usize) -> &Frame {
-        self.linear.as_chunks().0.get(frame).unwrap_or(&SILENT_FRAME)
+    pub(super) fn linear(&self, frame: usize, rate: Rate) -> &[i16] {
+        let samples = match rate {
+            Rate::Narrow => &self.narrow,
+            Rate::Wide => &self.wide,
+        };
+        samples.chunks(rate.frame_samples()).nth(frame).unwrap_or_default()
     }
 
-    pub(super) fn encoded(&self, frame: usize, codec: Codec) -> &[u8; FRAME_SAMPLES] {
+    /// `None` of a codec whose bytes depend on those before.
+    pub(super) fn encoded(&self, frame: usize, codec: Codec) -> Option<&[u8; FRAME_SAMPLES]> {
         let payload = match codec {
             Codec::Pcmu => &self.pcmu,
             Codec::Pcma => &self.pcma,
+            Codec::G722 | Codec::Opus => return None,
         };
-        payload.as_chunks().0.get(frame).unwrap_or(codec::silence(codec))
+        payload.as_chunks().0.get(frame).or(codec::silence(codec))
     }
 }
 
@@ -81,7 +102,7 @@ impl Clips {
         for prompt in Prompt::SPOKEN {
             let file = file_of(language, prompt);
             let samples = read_wav(&file, read(&file))?;
-            clips.insert(prompt, Arc::new(Clip::new(halve_rate(&samples))));
+            clips.insert(prompt, Arc::new(Clip::from_wide(samples)));
         }
         Ok(Clips(clips))
     }

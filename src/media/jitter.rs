@@ -1,33 +1,29 @@
 //! The jitter ring of one source: packets in as they come, 20 ms frames out as the mixer's clock asks.
 //!
-//! Samples lie at their RTP timestamp, so a packet of any ptime fits and order does not matter. Play-out follows as
+//! Samples lie at their position in the stream, so a packet of any ptime fits and order does not matter. Play-out follows as
 //! closely as the stream allows (at most 25 ms behind an even one of 20 ms). A hole is filled with the last frame, fading; a
 //! packet that comes after its turn turns play-out back over what was only filling, so it is heard and the delay has
 //! grown by as much. Delay that is never used is given back, a frame at a time. Read RFC 3550 §6.4.1 for the terms.
 
-use super::codec::{FRAME_SAMPLES, Frame, SILENT_FRAME};
+use super::rate::{AnyFrame, MAX_FRAME_SAMPLES, Rate};
 use std::time::{Duration, Instant};
 
 /// How far ahead of play-out a packet may lie; what lies further restarts the ring.
 pub const MAX_JITTER_FRAMES: usize = 12;
-/// A power of two, so that a timestamp finds its place across the 32-bit wrap.
-const CAPACITY: usize = 2048;
 /// How long the first packet waits before it is played, when packets fit into frames evenly.
 const LEAD: Duration = Duration::from_millis(5);
 /// Frames of fading repetition before a source counts as silent.
 const CONCEALED_FRAMES: u32 = 3;
 /// The most delay that is kept in hand against late packets.
-const MAX_MARGIN: u32 = 6 * FRAME_SAMPLES as u32;
+const MAX_MARGIN_FRAMES: u32 = 6;
 /// Play-out is shortened when this many frames in a row had samples to spare.
 const SPARE_WINDOW: u32 = 50;
 /// One frame of margin is given up when no packet was late for this many frames.
 const MARGIN_WINDOW: u32 = 500;
 /// Over how many samples a shortened stream is joined.
 const JOIN_SAMPLES: usize = 40;
-/// A packet this much older than play-out is a restart of the sender, not a late packet.
-const MAX_LATE_SAMPLES: u32 = 8000;
-
-const _: () = assert!(CAPACITY.is_power_of_two() && MAX_JITTER_FRAMES * FRAME_SAMPLES <= CAPACITY);
+/// A packet this many frames older than play-out is a restart of the sender, not a late packet.
+const MAX_LATE_FRAMES: u32 = 50;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -40,15 +36,16 @@ enum State {
 }
 
 pub struct Ring {
+    rate: Rate,
     state: State,
     ssrc: u32,
-    samples: [i16; CAPACITY],
-    filled: [bool; CAPACITY],
-    /// The timestamp of the next sample to play.
+    samples: Box<[i16]>,
+    filled: Box<[bool]>,
+    /// Of the next sample to play.
     position: u32,
-    /// The timestamp after the last sample that came.
+    /// After the last sample that came.
     end: u32,
-    last_frame: Frame,
+    last_frame: AnyFrame,
     /// Samples just before `position` that were filling, not heard.
     made_up: u32,
     silent_frames: u32,
@@ -69,16 +66,19 @@ impl Spare {
     const NEW: Spare = Spare { frames: 0, least: u32::MAX };
 }
 
-impl Default for Ring {
-    fn default() -> Self {
+impl Ring {
+    pub fn new(rate: Rate) -> Self {
+        // A power of two, so that a position finds its place across the 32-bit wrap.
+        let capacity = (MAX_JITTER_FRAMES * rate.frame_samples()).next_power_of_two();
         Self {
+            rate,
             state: State::Idle,
             ssrc: 0,
-            samples: [0; CAPACITY],
-            filled: [false; CAPACITY],
+            samples: vec![0; capacity].into(),
+            filled: vec![false; capacity].into(),
             position: 0,
             end: 0,
-            last_frame: SILENT_FRAME,
+            last_frame: [0; MAX_FRAME_SAMPLES],
             made_up: 0,
             silent_frames: 0,
             margin: 0,
@@ -87,22 +87,21 @@ impl Default for Ring {
             join: None,
         }
     }
-}
 
-impl Ring {
-    pub fn put(&mut self, now: Instant, ssrc: u32, timestamp: u32, samples: &[i16]) {
-        let samples = samples.get(..MAX_JITTER_FRAMES * FRAME_SAMPLES).unwrap_or(samples);
-        if self.state == State::Idle || ssrc != self.ssrc || self.is_far(timestamp, samples.len()) {
-            self.restart(now + lead(samples.len()), ssrc, timestamp);
+    pub fn put(&mut self, now: Instant, ssrc: u32, position: u32, samples: &[i16]) {
+        let samples = samples.get(..MAX_JITTER_FRAMES * self.rate.frame_samples()).unwrap_or(samples);
+        if self.state == State::Idle || ssrc != self.ssrc || self.is_far(position, samples.len()) {
+            self.restart(now + lead(self.rate, samples.len()), ssrc, position);
         }
-        if is_before(timestamp, self.position) {
-            self.turn_back(timestamp);
+        if is_before(position, self.position) {
+            self.turn_back(position);
         }
-        let end = timestamp.wrapping_add(samples.len() as u32);
-        for (sample, at) in samples.iter().zip(0..).map(|(sample, n)| (sample, timestamp.wrapping_add(n))) {
+        let end = position.wrapping_add(samples.len() as u32);
+        for (sample, at) in samples.iter().zip(0..).map(|(sample, n)| (sample, position.wrapping_add(n))) {
             if !is_before(at, self.position) {
-                self.samples[place(at)] = *sample;
-                self.filled[place(at)] = true;
+                let place = self.place(at);
+                self.samples[place] = *sample;
+                self.filled[place] = true;
             }
         }
         if is_before(self.end, end) {
@@ -110,8 +109,8 @@ impl Ring {
         }
     }
 
-    /// The next frame and the timestamp of its first sample; `None` while the source is silent or just begins.
-    pub fn take(&mut self, now: Instant, frame: &mut Frame) -> Option<u32> {
+    /// The next frame and the position of its first sample; `None` while the source is silent or just begins.
+    pub fn take(&mut self, now: Instant, frame: &mut [i16]) -> Option<u32> {
         match self.state {
             State::Idle => return None,
             State::Waiting { until } if now < until => return None,
@@ -129,7 +128,7 @@ impl Ring {
         Some(at)
     }
 
-    /// What `take` will hand out next, by timestamp: the first sample nobody has heard, and the end of what has come.
+    /// What `take` will hand out next: the first sample nobody has heard, and the end of what has come.
     pub fn waiting(&self) -> Option<(u32, u32)> {
         let from = self.position.wrapping_sub(self.made_up);
         (self.state != State::Idle).then_some((from, if is_before(self.end, from) { from } else { self.end }))
@@ -140,46 +139,54 @@ impl Ring {
     }
 
     /// Copies samples that wait, without taking them; `false` when one of them has not come.
-    pub fn peek(&self, timestamp: u32, samples: &mut [i16]) -> bool {
+    pub fn peek(&self, position: u32, samples: &mut [i16]) -> bool {
         let mut whole = true;
         for (sample, n) in samples.iter_mut().zip(0..) {
-            let at = timestamp.wrapping_add(n);
-            whole &= self.filled[place(at)] && !is_before(at, self.position);
-            *sample = self.samples[place(at)];
+            let at = position.wrapping_add(n);
+            whole &= self.filled[self.place(at)] && !is_before(at, self.position);
+            *sample = self.samples[self.place(at)];
         }
         whole
+    }
+
+    fn frame(&self) -> u32 {
+        self.rate.frame_samples() as u32
+    }
+
+    fn place(&self, position: u32) -> usize {
+        position as usize % self.samples.len()
     }
 
     fn level(&self) -> u32 {
         if is_before(self.end, self.position) { 0 } else { self.end.wrapping_sub(self.position) }
     }
 
-    fn is_far(&self, timestamp: u32, samples: usize) -> bool {
-        if is_before(timestamp, self.position) {
-            return self.position.wrapping_sub(timestamp) > MAX_LATE_SAMPLES;
+    fn is_far(&self, position: u32, samples: usize) -> bool {
+        if is_before(position, self.position) {
+            return self.position.wrapping_sub(position) > MAX_LATE_FRAMES * self.frame();
         }
-        timestamp.wrapping_sub(self.position) as usize + samples > MAX_JITTER_FRAMES * FRAME_SAMPLES
+        position.wrapping_sub(self.position) as usize + samples > MAX_JITTER_FRAMES * self.rate.frame_samples()
     }
 
-    fn restart(&mut self, until: Instant, ssrc: u32, timestamp: u32) {
+    fn restart(&mut self, until: Instant, ssrc: u32, position: u32) {
         let margin = if ssrc == self.ssrc { self.margin } else { 0 };
-        self.filled = [false; CAPACITY];
+        self.filled.fill(false);
         self.state = State::Waiting { until };
-        (self.ssrc, self.position, self.end) = (ssrc, timestamp, timestamp);
+        (self.ssrc, self.position, self.end) = (ssrc, position, position);
         (self.made_up, self.silent_frames, self.margin, self.frames_since_late) = (0, 0, margin, 0);
         self.spare = Spare::NEW;
         self.join = None;
     }
 
     /// A packet came after its turn: when nothing real was played since, play it now and stay that much further behind.
-    fn turn_back(&mut self, timestamp: u32) {
-        let late_by = self.position.wrapping_sub(timestamp);
+    fn turn_back(&mut self, position: u32) {
+        let late_by = self.position.wrapping_sub(position);
         match self.state {
-            State::Waiting { .. } if late_by as usize <= FRAME_SAMPLES * 3 => self.position = timestamp,
+            State::Waiting { .. } if late_by <= 3 * self.frame() => self.position = position,
             State::Playing if late_by <= self.made_up => {
-                self.position = timestamp;
+                self.position = position;
                 self.made_up -= late_by;
-                self.margin = (self.margin + late_by).min(MAX_MARGIN);
+                self.margin = (self.margin + late_by).min(MAX_MARGIN_FRAMES * self.frame());
                 self.frames_since_late = 0;
                 self.spare = Spare::NEW;
             }
@@ -188,10 +195,10 @@ impl Ring {
     }
 
     /// Fills `frame` and moves on; `true` when some of it had really come.
-    fn play(&mut self, frame: &mut Frame) -> bool {
+    fn play(&mut self, frame: &mut [i16]) -> bool {
         let mut missing_at_end = 0;
         for (n, sample) in frame.iter_mut().enumerate() {
-            let at = place(self.position.wrapping_add(n as u32));
+            let at = self.place(self.position.wrapping_add(n as u32));
             missing_at_end = if self.filled[at] { 0 } else { missing_at_end + 1 };
             *sample = if self.filled[at] { self.samples[at] } else { faded(self.last_frame[n], self.silent_frames) };
             self.filled[at] = false;
@@ -199,13 +206,13 @@ impl Ring {
         if let Some(before) = self.join.take() {
             cross_fade(&before, frame);
         }
-        self.position = self.position.wrapping_add(FRAME_SAMPLES as u32);
-        if missing_at_end == FRAME_SAMPLES as u32 {
+        self.position = self.position.wrapping_add(self.frame());
+        if missing_at_end == self.frame() {
             self.silent_frames += 1;
             self.made_up += missing_at_end;
             return false;
         }
-        self.last_frame = *frame;
+        self.last_frame[..frame.len()].copy_from_slice(frame);
         self.silent_frames = 0;
         self.made_up = missing_at_end;
         true
@@ -215,14 +222,14 @@ impl Ring {
         self.frames_since_late += 1;
         if self.frames_since_late >= MARGIN_WINDOW {
             self.frames_since_late = 0;
-            self.margin = self.margin.saturating_sub(FRAME_SAMPLES as u32);
+            self.margin = self.margin.saturating_sub(self.frame());
         }
         self.spare.frames += 1;
         self.spare.least = self.spare.least.min(self.level());
         if self.spare.frames >= SPARE_WINDOW {
             let unused = self.spare.least.saturating_sub(self.margin);
             self.spare = Spare::NEW;
-            self.skip(unused - unused % FRAME_SAMPLES as u32);
+            self.skip(unused - unused % self.frame());
         }
     }
 
@@ -234,7 +241,8 @@ impl Ring {
         self.peek(self.position, &mut before);
         self.join = Some(before);
         for n in 0..samples {
-            self.filled[place(self.position.wrapping_add(n))] = false;
+            let place = self.place(self.position.wrapping_add(n));
+            self.filled[place] = false;
         }
         self.position = self.position.wrapping_add(samples);
         self.made_up = 0;
@@ -242,16 +250,12 @@ impl Ring {
 }
 
 /// Packets that do not fit into frames evenly (10, 30 ms) come up to so much after the tick that wants their samples.
-fn lead(packet_samples: usize) -> Duration {
-    let (mut divisor, mut rest) = (FRAME_SAMPLES, packet_samples);
+fn lead(rate: Rate, packet_samples: usize) -> Duration {
+    let (mut divisor, mut rest) = (rate.frame_samples(), packet_samples);
     while rest > 0 {
         (divisor, rest) = (rest, divisor % rest);
     }
-    LEAD + Duration::from_micros((FRAME_SAMPLES - divisor) as u64 * 125)
-}
-
-fn place(timestamp: u32) -> usize {
-    timestamp as usize % CAPACITY
+    LEAD + Duration::from_secs(1) * (rate.frame_samples() - divisor) as u32 / rate.hz()
 }
 
 fn is_before(a: u32, b: u32) -> bool {
@@ -263,7 +267,7 @@ fn faded(sample: i16, frames: u32) -> i16 {
     (i32::from(sample) * left / (CONCEALED_FRAMES as i32 + 1)) as i16
 }
 
-fn cross_fade(before: &[i16; JOIN_SAMPLES], frame: &mut Frame) {
+fn cross_fade(before: &[i16; JOIN_SAMPLES], frame: &mut [i16]) {
     for (n, (old, new)) in before.iter().zip(frame).enumerate() {
         let weight = n as i32;
         let length = JOIN_SAMPLES as i32;
@@ -274,6 +278,7 @@ fn cross_fade(before: &[i16; JOIN_SAMPLES], frame: &mut Frame) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::codec::{FRAME_SAMPLES, Frame, SILENT_FRAME};
     use proptest::prelude::*;
 
     const MS: Duration = Duration::from_millis(1);
@@ -288,7 +293,7 @@ mod tests {
     impl Rig {
         #[expect(clippy::disallowed_methods, reason = "an origin for virtual time")]
         fn new() -> Self {
-            Self { ring: Ring::default(), start: Instant::now(), heard: Vec::new() }
+            Self { ring: Ring::new(Rate::Narrow), start: Instant::now(), heard: Vec::new() }
         }
 
         fn put(&mut self, at_us: u64, timestamp: u32, length: u32) {
@@ -414,7 +419,7 @@ mod tests {
             let uneven = samples.chunks(FRAME_SAMPLES).filter(|frame| !even(frame)).count();
             assert!((drifts / 2..=drifts * 2).contains(&uneven), "{uneven} frames for {drifts} drifts");
             let (from, to) = rig.ring.waiting().unwrap();
-            assert!(to.wrapping_sub(from) <= MAX_MARGIN + 480);
+            assert!(to.wrapping_sub(from) <= MAX_MARGIN_FRAMES * 160 + 480);
         }
     }
 

@@ -2,16 +2,17 @@
 
 use super::{
     Event, LegParams,
-    codec::{self, Frame, SILENT_FRAME},
-    jitter::Ring,
+    codec::{self, Decoder, Encoder, MAX_FRAME_BYTES, MAX_PACKET_SAMPLES},
+    ear::Ear,
     plane::{Out, Token},
     player::Player,
+    rate::{Narrower, Rate},
     rtp::{MAX_PACKET_BYTES, Packet},
     stream::{Stamp, Stream},
 };
 use crate::{
     dtmf,
-    model::{Digit, LegId},
+    model::{Codec, Digit, EventFormat, LegId},
 };
 use std::{
     net::SocketAddr,
@@ -42,14 +43,16 @@ pub(super) struct Leg {
     pub hears: Vec<LegId>,
     /// Who gets this leg's packets as they come.
     pub relayed_to: Vec<Token>,
-    /// How many listeners mix this leg; its ear exists while there is one.
-    pub mixers: usize,
+    /// Exists while somebody mixes this leg.
     pub ear: Option<Box<Ear>>,
     pub player: Option<Player>,
     pub digits: Option<Box<dtmf::Receiver>>,
     /// Its digits are told.
     listens: bool,
     pub statistics: LegStatistics,
+    /// Exist while they are used.
+    incoming: Option<Box<Incoming>>,
+    outgoing: Option<Encoder>,
     destination: Option<Destination>,
     flood: Option<Flood>,
 }
@@ -66,6 +69,7 @@ pub(super) enum Feed {
 
 pub(super) struct Mixing {
     pub sources: Vec<Token>,
+    pub rate: Rate,
     pub handover: Option<Handover>,
 }
 
@@ -78,12 +82,11 @@ pub(super) struct Handover {
     ticks_left: u8,
 }
 
-/// What is heard of a source, frame by frame.
-pub(super) struct Ear {
-    pub ring: Ring,
-    pub frame: Frame,
-    /// The timestamp of the present frame; `None` while silent.
-    pub at: Option<u32>,
+/// What the peer says, made audible.
+struct Incoming {
+    decoder: Decoder,
+    /// The digit receiver hears the telephone band alone.
+    narrower: Narrower,
 }
 
 #[derive(Clone, Copy)]
@@ -113,12 +116,13 @@ impl Leg {
             feed: Feed::Off,
             hears: Vec::new(),
             relayed_to: Vec::new(),
-            mixers: 0,
             ear: None,
             player: None,
             digits: None,
             listens: false,
             statistics: LegStatistics::default(),
+            incoming: None,
+            outgoing: None,
             destination: None,
             flood: None,
         }
@@ -128,6 +132,11 @@ impl Leg {
         let unchanged = self.params.is_some_and(|before| before.remote == params.remote);
         let to = self.destination.filter(|_| unchanged).map_or(params.remote, |destination| destination.to);
         self.destination = Some(Destination { to, settled: false });
+        if self.params.is_some_and(|before| before.codec != params.codec) {
+            (self.incoming, self.outgoing) = (None, None);
+            self.ear = self.ear.take().map(|ear| Box::new(ear.renewed(params.codec)));
+        }
+        self.stream.clock_rate = params.codec.clock_rate();
         self.params = Some(params);
     }
 
@@ -156,15 +165,18 @@ impl Leg {
             receiver.packet(packet.sequence);
         }
         if self.ear.is_none() && !self.listens {
+            self.incoming = None;
             return;
         }
-        let mut samples = [0; MAX_PACKET_BYTES];
-        let samples = codec::decode(params.codec, packet.payload, &mut samples);
+        let incoming = self.incoming.get_or_insert_with(|| Box::new(Incoming::new(params.codec)));
+        let mut samples = [0; MAX_PACKET_SAMPLES];
+        let samples = incoming.decoder.decode(packet.payload, &mut samples);
         if let Some(ear) = &mut self.ear {
-            ear.ring.put(now, packet.ssrc, packet.timestamp, samples);
+            ear.put(now, packet, samples);
         }
         if let Some(receiver) = self.digits.as_mut().filter(|_| self.listens) {
-            receiver.audio(now, samples);
+            let mut narrow = [0; MAX_PACKET_SAMPLES];
+            receiver.audio(now, incoming.telephone_band(params.codec, samples, &mut narrow));
         }
         self.tell_digits(now, out);
     }
@@ -194,13 +206,20 @@ impl Leg {
 
     pub fn relay_audio(&mut self, now: Instant, token: Token, packet: &Packet, out: &mut impl Out) {
         let Some(params) = self.params else { return };
-        if let Some(stamp) = self.stream.relayed(now, packet, packet.payload.len() as u32) {
-            self.send(token, params.codec.payload_type(), stamp, packet.payload, out);
+        if let Some(stamp) = self.stream.relayed(now, packet, codec::duration(params.codec, packet.payload)) {
+            self.send(token, params.payload_type, stamp, packet.payload, out);
         }
     }
 
-    /// Passes on a telephone-event of `source`, as the stream is made now.
-    pub fn relay_event(&mut self, now: Instant, token: Token, source: Token, packet: &Packet, out: &mut impl Out) {
+    /// Passes on a telephone-event of `source` on the clock of `from`, as the stream is made now.
+    pub fn relay_event(
+        &mut self,
+        now: Instant,
+        token: Token,
+        (source, from): (Token, EventFormat),
+        packet: &Packet,
+        out: &mut impl Out,
+    ) {
         let Some(params) = self.params else { return };
         let relayed = match &self.feed {
             Feed::Off => return,
@@ -208,24 +227,39 @@ impl Leg {
             Feed::Relay(_) => true,
             Feed::Mix(_) => false,
         };
-        let Some(payload_type) = params.event_payload_type else {
+        let (Some(events), Some(event)) = (params.events, EventPayload::read(packet.payload)) else {
             self.stream.skip(packet);
             return;
         };
+        let event = event.on_clock(from.clock_rate, events.clock_rate);
         let stamp = match relayed {
-            true => self.stream.relayed_event(now, packet, event_samples(packet.payload)),
+            true => self.stream.relayed_event(now, packet, event.units(events.clock_rate, params.codec.clock_rate())),
             false => Some(self.stream.own_event(now, packet)),
         };
         if let Some(stamp) = stamp {
-            self.send(token, payload_type, stamp, packet.payload, out);
+            self.send(token, events.payload_type, stamp, &event.0, out);
         }
     }
 
-    /// A frame of our own making, already encoded.
-    pub fn send_own(&mut self, now: Instant, token: Token, payload: &[u8], out: &mut impl Out) {
+    /// A piece of our own making: as many samples as make one packet of the codec.
+    pub fn say(&mut self, now: Instant, token: Token, samples: &[i16], out: &mut impl Out) {
         let Some(params) = self.params else { return };
-        let stamp = self.stream.own(now, payload.len());
-        self.send(token, params.codec.payload_type(), stamp, payload, out);
+        let encoder = self.outgoing.get_or_insert_with(|| Encoder::new(params.codec));
+        let mut payload = [0; MAX_FRAME_BYTES];
+        let payload = encoder.encode(samples, &mut payload);
+        self.send_own(now, token, payload, codec::units(params.codec, samples.len()), out);
+    }
+
+    /// What was encoded before, and lasts so many units of the clock.
+    pub fn send_own(&mut self, now: Instant, token: Token, payload: &[u8], units: u32, out: &mut impl Out) {
+        let Some(params) = self.params else { return };
+        let stamp = self.stream.own(now, units);
+        self.send(token, params.payload_type, stamp, payload, out);
+    }
+
+    /// Nothing of our own making is said any more; whatever comes next begins anew.
+    pub fn fall_silent(&mut self) {
+        self.outgoing = None;
     }
 
     fn send(&mut self, token: Token, payload_type: u8, stamp: Stamp, payload: &[u8], out: &mut impl Out) {
@@ -245,9 +279,9 @@ impl Leg {
         }
         let params = self.params.filter(|params| params.receive)?;
         let packet = Packet::read(bytes)?;
-        let admitted = if packet.payload_type == params.codec.payload_type() {
+        let admitted = if [params.payload_type, params.own_payload_type].contains(&packet.payload_type) {
             Admitted::Audio(packet)
-        } else if Some(packet.payload_type) == params.event_payload_type {
+        } else if params.events.is_some_and(|events| packet.payload_type == events.payload_type) {
             Admitted::TelephoneEvent(packet)
         } else {
             return None;
@@ -291,39 +325,62 @@ impl Handover {
 
 impl Mixing {
     /// How many samples of the coming frame the listener has heard already; `None`: all of them, wait.
-    pub fn already_heard(&mut self, ear: Option<&Ear>) -> Option<usize> {
+    pub fn already_heard(&mut self, codec: Codec, ear: Option<&Ear>) -> Option<usize> {
         let Some(handover) = &mut self.handover else { return Some(0) };
         handover.ticks_left = handover.ticks_left.saturating_sub(1);
         let patience = handover.ticks_left > 0;
-        let heard = match ear.and_then(|ear| ear.at.filter(|_| ear.ring.ssrc() == handover.ssrc)) {
-            Some(at) => usize::try_from(handover.heard_until.wrapping_sub(at) as i32).unwrap_or(0),
+        let heard = match ear.and_then(|ear| ear.at.filter(|_| ear.ssrc() == handover.ssrc)) {
+            Some(at) => u32::try_from(handover.heard_until.wrapping_sub(at) as i32).unwrap_or(0),
             None if patience => return None,
             None => 0,
         };
-        if heard >= SILENT_FRAME.len() && patience {
+        let (heard, frame) = (codec::samples(codec, heard), self.rate.frame_samples());
+        if heard >= frame && patience {
             return None;
         }
         self.handover = None;
-        Some(if heard < SILENT_FRAME.len() { heard } else { 0 })
+        Some(if heard < frame { heard } else { 0 })
     }
 }
 
-impl Default for Ear {
-    fn default() -> Self {
-        Self { ring: Ring::default(), frame: SILENT_FRAME, at: None }
+impl Incoming {
+    fn new(codec: Codec) -> Self {
+        Self { decoder: Decoder::new(codec), narrower: Narrower::default() }
+    }
+
+    /// The same samples at 8 kHz.
+    fn telephone_band<'s>(&mut self, codec: Codec, samples: &'s [i16], narrow: &'s mut [i16]) -> &'s [i16] {
+        match codec::rate(codec) {
+            Rate::Narrow => samples,
+            Rate::Wide => self.narrower.narrow(samples, narrow),
+        }
     }
 }
 
-impl Ear {
-    pub fn tick(&mut self, now: Instant) {
-        self.at = self.ring.take(now, &mut self.frame);
-    }
-}
+/// The payload of a telephone-event (RFC 4733 §2.3): code, flags, and for how long it has lasted.
+struct EventPayload([u8; 4]);
 
-/// How long the event has lasted so far (RFC 4733 §2.3.5).
-fn event_samples(payload: &[u8]) -> u32 {
-    match payload {
-        [_, _, high, low, ..] => u32::from(u16::from_be_bytes([*high, *low])),
-        _ => 0,
+impl EventPayload {
+    fn read(payload: &[u8]) -> Option<Self> {
+        payload.first_chunk().copied().map(Self)
+    }
+
+    fn duration(&self) -> u32 {
+        u16::from_be_bytes([self.0[2], self.0[3]]).into()
+    }
+
+    /// The same on another clock; a duration that does not fit is the longest that does.
+    fn on_clock(mut self, from: u32, to: u32) -> Self {
+        if from != to {
+            let duration = u64::from(self.duration()) * u64::from(to) / u64::from(from.max(1));
+            let duration = u16::try_from(duration).unwrap_or(u16::MAX);
+            [self.0[2], self.0[3]] = duration.to_be_bytes();
+        }
+        self
+    }
+
+    /// Its duration in units of the stream, whose clock may be another.
+    fn units(&self, clock: u32, stream_clock: u32) -> u32 {
+        (u64::from(self.duration()) * u64::from(stream_clock) / u64::from(clock.max(1))) as u32
     }
 }

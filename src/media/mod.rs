@@ -2,10 +2,11 @@
 //!
 //! Who hears whom comes as a value, the `HearMatrix`, and is obeyed; nothing here knows of calls, modes or rights.
 //! A packet is relayed untouched wherever it can be and mixed where it must be: the plane derives which from the
-//! matrix. Absent: RTCP reports, SRTP, and any codec but G.711.
+//! matrix. Absent: RTCP reports and SRTP.
 
 pub mod clip;
 pub mod codec;
+mod ear;
 pub mod jitter;
 mod leg;
 mod mixer;
@@ -15,12 +16,13 @@ mod player;
 pub mod port;
 #[cfg(feature = "shell")]
 pub mod ports;
+pub mod rate;
 pub mod recorder;
 pub mod rtp;
 mod stream;
 pub mod tone;
 
-use crate::model::{Codec, Digit, HearMatrix, LegId, Prompt};
+use crate::model::{Codec, Digit, EventFormat, HearMatrix, LegId, Prompt};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 /// What the signalling side negotiated for one leg.
@@ -31,8 +33,12 @@ pub struct LegParams {
     pub remote: SocketAddr,
     pub signalled: IpAddr,
     pub codec: Codec,
-    /// The peer's payload type for `telephone-event/8000`, when negotiated.
-    pub event_payload_type: Option<u8>,
+    /// What the peer wants the codec to be called.
+    pub payload_type: u8,
+    /// What we called it: a peer should send it under this number, and may under its own.
+    pub own_payload_type: u8,
+    /// The peer's telephone-events, when negotiated.
+    pub events: Option<EventFormat>,
     /// We may send to the peer (its direction is `sendrecv` or `recvonly`).
     pub send: bool,
     /// We listen to the peer (its direction is `sendrecv` or `sendonly`).

@@ -6,11 +6,13 @@
 use super::{
     Event, LegParams,
     clip::Clips,
-    codec::{self, FRAME_SAMPLES},
+    codec,
+    ear::Ear,
     jitter::MAX_JITTER_FRAMES,
     leg::{Admitted, Feed, Handover, Leg, LegStatistics, Mixing},
     mixer::Mix,
     player::Player,
+    rate::{MAX_FRAME_SAMPLES, Rate},
     rtp::Packet,
     stream::Stream,
 };
@@ -26,7 +28,7 @@ use std::{
 pub const MAX_LEGS: usize = 20_000;
 
 /// What waits in a ring, and what may have been lost before it.
-const MAX_FLUSH_SAMPLES: u32 = 2 * (MAX_JITTER_FRAMES * FRAME_SAMPLES) as u32;
+const MAX_FLUSH_FRAMES: usize = 2 * MAX_JITTER_FRAMES;
 
 /// A leg's place in the plane, from `open` to `close`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -195,6 +197,7 @@ impl Plane {
     fn pass_event(&mut self, now: Instant, source: Token, packet: &Packet, out: &mut impl Out) {
         let Some(leg) = self.at(source) else { return };
         let (id, peer) = (leg.id, leg.params.and_then(|params| params.peer));
+        let events = leg.params.and_then(|params| params.events);
         let peer = peer.and_then(|peer| self.tokens.get(&peer)).copied();
         let mut nth = 0;
         while let Some(token) = self.at(source).and_then(|leg| leg.relayed_to.get(nth)).copied() {
@@ -203,9 +206,9 @@ impl Plane {
             }
             nth += 1;
         }
-        let Some(token) = peer else { return };
+        let (Some(token), Some(events)) = (peer, events) else { return };
         if let Some(listener) = self.at_mut(token).filter(|listener| listener.hears.contains(&id)) {
-            listener.relay_event(now, token, source, packet, out);
+            listener.relay_event(now, token, (source, events), packet, out);
         }
     }
 
@@ -231,34 +234,45 @@ impl Plane {
     /// `false` when the frame must wait for a handover.
     fn send_frame(&self, now: Instant, token: Token, leg: &mut Leg, out: &mut impl Out) -> bool {
         let (Some(params), Feed::Mix(mixing)) = (leg.params, &mut leg.feed) else { return true };
-        let ear = mixing.handover.and_then(|handover| self.at(handover.source)).and_then(|leg| leg.ear.as_deref());
-        let Some(heard) = mixing.already_heard(ear) else { return false };
-        let mut payload = *codec::silence(params.codec);
-        let direct = leg.player.as_ref().and_then(|player| player.encoded(params.codec));
-        match (self.mix(&mixing.sources, leg.player.as_ref()), direct) {
-            (Some(mix), _) => {
-                codec::encode(params.codec, &mix.clamp(), &mut payload);
-            }
-            (None, Some(frame)) => payload = *frame,
-            (None, None) => {}
+        let ear = mixing.handover.and_then(|handover| self.ear(handover.source));
+        let Some(heard) = mixing.already_heard(params.codec, ear) else { return false };
+        let ready = match &leg.player {
+            _ if mixing.sources.iter().any(|source| self.sounds(*source)) => None,
+            Some(player) => player.encoded(params.codec),
+            None => codec::silence(params.codec),
+        };
+        if let Some(payload) = ready.copied() {
+            let payload = payload.get(heard..).unwrap_or_default();
+            leg.send_own(now, token, payload, codec::duration(params.codec, payload), out);
+            return true;
         }
-        leg.send_own(now, token, payload.get(heard..).unwrap_or_default(), out);
+        let mix = self.mix(&mixing.sources, leg.player.as_ref(), mixing.rate).clamp();
+        let frame = &mix[..mixing.rate.frame_samples()];
+        let unheard = codec::packable(params.codec, frame.len() - heard);
+        if unheard > 0 {
+            leg.say(now, token, &frame[frame.len() - unheard..], out);
+        }
         true
     }
 
-    /// The sum of the sources that sound, and of what plays over them; `None` when none of the sources does.
-    fn mix(&self, sources: &[Token], player: Option<&Player>) -> Option<Mix> {
+    fn sounds(&self, source: Token) -> bool {
+        self.ear(source).is_some_and(|ear| ear.at.is_some())
+    }
+
+    /// The sum of the sources that sound, and of what plays over them.
+    fn mix(&self, sources: &[Token], player: Option<&Player>, rate: Rate) -> Mix {
         let mut mix = Mix::default();
-        let mut sounds = false;
-        let ears = sources.iter().filter_map(|source| self.at(*source)?.ear.as_ref());
-        for ear in ears.filter(|ear| ear.at.is_some()) {
-            mix.add(&ear.frame);
-            sounds = true;
+        for ear in sources.iter().filter_map(|source| self.ear(*source)).filter(|ear| ear.at.is_some()) {
+            mix.add(ear.frame(rate));
         }
-        if let Some(frame) = player.and_then(Player::linear) {
+        if let Some(frame) = player.and_then(|player| player.linear(rate)) {
             mix.add(frame);
         }
-        sounds.then_some(mix)
+        mix
+    }
+
+    fn ear(&self, source: Token) -> Option<&Ear> {
+        self.at(source)?.ear.as_deref()
     }
 
     fn replan_audience(&mut self, now: Instant, source: LegId, out: &mut impl Out) {
@@ -292,6 +306,9 @@ impl Plane {
         self.subscribe(token, &next);
         let before = std::mem::replace(&mut leg.feed, next);
         self.unsubscribe(token, &before);
+        if !matches!(leg.feed, Feed::Mix(_)) {
+            leg.fall_silent();
+        }
         self.put_back(token, leg);
     }
 
@@ -307,7 +324,7 @@ impl Plane {
             [(source, codec)] if *codec == params.codec && listener.player.is_none() => Feed::Relay(*source),
             _ => {
                 let sources = sources.into_iter().map(|(source, _)| source).collect();
-                Feed::Mix(Mixing { sources, handover: None })
+                Feed::Mix(Mixing { sources, rate: codec::rate(params.codec), handover: None })
             }
         }
     }
@@ -322,26 +339,30 @@ impl Plane {
         handover: Option<Handover>,
         out: &mut impl Out,
     ) {
-        let (Some(params), Some(ear)) = (leg.params, self.at(source).and_then(|leg| leg.ear.as_ref())) else { return };
-        let ssrc = ear.ring.ssrc();
+        let (Some(LegParams { codec, .. }), Some(ear)) = (leg.params, self.ear(source)) else { return };
+        let ssrc = ear.ssrc();
         let heard = handover.filter(|handover| handover.source == source).map(|handover| handover.heard());
-        let Some((from, to)) = ear.ring.waiting() else {
+        let Some((from, to)) = ear.waiting() else {
             if let Some((ssrc, until)) = heard {
                 leg.stream.begin_relay(ssrc, until);
             }
             return;
         };
-        let within_reach = |heard: &(u32, u32)| heard.0 == ssrc && to.wrapping_sub(heard.1) <= MAX_FLUSH_SAMPLES;
+        let frame = codec::rate(codec).frame_samples();
+        let reach = codec::units(codec, MAX_FLUSH_FRAMES * frame);
+        let within_reach = |heard: &(u32, u32)| heard.0 == ssrc && to.wrapping_sub(heard.1) <= reach;
         let mut at = heard.filter(within_reach).map_or(from, |heard| heard.1);
         while to.wrapping_sub(at) as i32 > 0 {
-            let length = FRAME_SAMPLES.min(to.wrapping_sub(at) as usize);
-            let (mut samples, mut payload) = ([0; FRAME_SAMPLES], [0; FRAME_SAMPLES]);
-            let samples = samples.get_mut(..length).unwrap_or_default();
-            match ear.ring.peek(at, samples) {
-                true => leg.send_own(now, token, codec::encode(params.codec, samples, &mut payload[..length]), out),
-                false => leg.stream.lose(length),
+            let length = codec::packable(codec, frame.min(codec::samples(codec, to.wrapping_sub(at))));
+            if length == 0 {
+                break;
             }
-            at = at.wrapping_add(length as u32);
+            let mut samples = [0; MAX_FRAME_SAMPLES];
+            match ear.peek(at, &mut samples[..length]) {
+                true => leg.say(now, token, &samples[..length], out),
+                false => leg.stream.lose(codec::units(codec, length)),
+            }
+            at = at.wrapping_add(codec::units(codec, length));
         }
         leg.stream.begin_relay(ssrc, at);
     }
@@ -356,10 +377,9 @@ impl Plane {
             }
             Feed::Mix(mixing) => {
                 for source in &mixing.sources {
-                    if let Some(source) = self.at_mut(*source) {
-                        source.mixers += 1;
-                        source.ear.get_or_insert_default();
-                    }
+                    let Some(source) = self.at_mut(*source) else { continue };
+                    let Some(LegParams { codec, .. }) = source.params else { continue };
+                    source.ear.get_or_insert_with(|| Box::new(Ear::new(codec))).add_listener(mixing.rate);
                 }
             }
         }
@@ -377,8 +397,7 @@ impl Plane {
             Feed::Mix(mixing) => {
                 for source in &mixing.sources {
                     let Some(source) = self.at_mut(*source) else { continue };
-                    source.mixers = source.mixers.saturating_sub(1);
-                    if source.mixers == 0 {
+                    if source.ear.as_mut().is_some_and(|ear| ear.remove_listener(mixing.rate)) {
                         source.ear = None;
                     }
                 }

@@ -1,6 +1,6 @@
 //! Clips one after another into one leg, a frame at a time.
 
-use super::{clip::Clip, codec::FRAME_SAMPLES, codec::Frame};
+use super::{clip::Clip, codec::FRAME_SAMPLES, rate::Rate};
 use crate::model::Codec;
 use std::sync::Arc;
 
@@ -18,13 +18,13 @@ impl Player {
     }
 
     /// The frame that is due, to be mixed over something.
-    pub fn linear(&self) -> Option<&Frame> {
-        self.clips.get(self.clip).map(|clip| clip.linear(self.frame))
+    pub fn linear(&self, rate: Rate) -> Option<&[i16]> {
+        self.clips.get(self.clip).map(|clip| clip.linear(self.frame, rate))
     }
 
-    /// The frame that is due, ready to send.
+    /// The frame that is due, ready to send, in a codec whose bytes depend on nothing sent before.
     pub fn encoded(&self, codec: Codec) -> Option<&[u8; FRAME_SAMPLES]> {
-        self.clips.get(self.clip).map(|clip| clip.encoded(self.frame, codec))
+        self.clips.get(self.clip)?.encoded(self.frame, codec)
     }
 
     pub fn advance(&mut self) {

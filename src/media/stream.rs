@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 /// A pause at least this long moves the timestamp on as the clock did.
 const PAUSE: Duration = Duration::from_millis(100);
+const FRAMES_PER_SECOND: u32 = 50;
 /// RFC 3550 A.1: a packet further behind or ahead than this begins a new sequence.
 const MIN_MISORDER: i16 = -100;
 const MAX_DROPOUT: i16 = 3000;
@@ -22,6 +23,8 @@ pub struct Stamp {
 }
 
 pub struct Stream {
+    /// Units of the timestamp in a second.
+    pub clock_rate: u32,
     ssrc: u32,
     sequence: u16,
     timestamp: u32,
@@ -54,34 +57,34 @@ struct Event {
 
 impl Stream {
     pub fn new(ssrc: u32, sequence: u16, timestamp: u32) -> Self {
-        Self { ssrc, sequence, timestamp, sent_at: None, relay: None, event: None }
+        Self { clock_rate: 8000, ssrc, sequence, timestamp, sent_at: None, relay: None, event: None }
     }
 
-    /// A frame of our own making.
-    pub fn own(&mut self, now: Instant, samples: usize) -> Stamp {
+    /// A frame of our own making, so many units of the clock long.
+    pub fn own(&mut self, now: Instant, units: u32) -> Stamp {
         let marker = self.resume(now);
         let stamp = self.stamp(self.sequence, self.timestamp, marker);
-        self.sent(now, stamp, samples as u32);
+        self.sent(now, stamp, units);
         stamp
     }
 
     /// A packet of the relayed source; `None` when what it carries was already heard.
-    pub fn relayed(&mut self, now: Instant, packet: &Packet, samples: u32) -> Option<Stamp> {
+    pub fn relayed(&mut self, now: Instant, packet: &Packet, units: u32) -> Option<Stamp> {
         if self.was_heard(packet) {
             return None;
         }
         let (sequence, relay) = self.follow(now, packet)?;
         let stamp = self.stamp(sequence, packet.timestamp.wrapping_add(relay.timestamp_shift), packet.marker);
-        self.sent(now, stamp, samples);
+        self.sent(now, stamp, units);
         Some(stamp)
     }
 
     /// A telephone-event of the relayed source.
-    pub fn relayed_event(&mut self, now: Instant, packet: &Packet, samples: u32) -> Option<Stamp> {
+    pub fn relayed_event(&mut self, now: Instant, packet: &Packet, units: u32) -> Option<Stamp> {
         let (sequence, relay) = self.follow(now, packet)?;
         let timestamp = self.event_time(packet.timestamp, packet.timestamp.wrapping_add(relay.timestamp_shift));
         let stamp = self.stamp(sequence, timestamp, packet.marker);
-        self.sent(now, stamp, samples);
+        self.sent(now, stamp, units);
         Some(stamp)
     }
 
@@ -116,16 +119,16 @@ impl Stream {
     }
 
     /// A frame that cannot be sent leaves its place empty, so that the listener covers it.
-    pub fn lose(&mut self, samples: usize) {
+    pub fn lose(&mut self, units: u32) {
         self.sequence = self.sequence.wrapping_add(1);
-        self.timestamp = self.timestamp.wrapping_add(samples as u32);
+        self.timestamp = self.timestamp.wrapping_add(units);
     }
 
     fn was_heard(&self, packet: &Packet) -> bool {
         self.relay.is_some_and(|relay| {
             let ours = packet.timestamp.wrapping_add(relay.timestamp_shift);
             let behind = self.timestamp.wrapping_sub(ours) as i32;
-            relay.ssrc == packet.ssrc && relay.sequence.is_none() && (1..8000).contains(&behind)
+            relay.ssrc == packet.ssrc && relay.sequence.is_none() && (1..self.clock_rate as i32).contains(&behind)
         })
     }
 
@@ -172,8 +175,8 @@ impl Stream {
         if pause < PAUSE {
             return false;
         }
-        let frames = (pause.as_millis() / 20).saturating_sub(1) as u32;
-        self.timestamp = self.timestamp.wrapping_add(frames.wrapping_mul(160));
+        let frames = (pause.as_millis() * u128::from(FRAMES_PER_SECOND) / 1000).saturating_sub(1) as u32;
+        self.timestamp = self.timestamp.wrapping_add(frames.wrapping_mul(self.clock_rate / FRAMES_PER_SECOND));
         true
     }
 
@@ -181,7 +184,7 @@ impl Stream {
         Stamp { sequence, timestamp, ssrc: self.ssrc, marker }
     }
 
-    fn sent(&mut self, now: Instant, stamp: Stamp, samples: u32) {
+    fn sent(&mut self, now: Instant, stamp: Stamp, units: u32) {
         self.sent_at = Some(now);
         let ahead = stamp.sequence.wrapping_sub(self.sequence);
         if (ahead as i16) < 0 {
@@ -191,7 +194,7 @@ impl Stream {
         if let Some(Relay { sequence: Some(sequence), .. }) = &mut self.relay {
             sequence.covered = sequence.covered.saturating_add(ahead.saturating_add(1));
         }
-        let end = stamp.timestamp.wrapping_add(samples);
+        let end = stamp.timestamp.wrapping_add(units);
         if end.wrapping_sub(self.timestamp) as i32 > 0 {
             self.timestamp = end;
         }

@@ -3,12 +3,13 @@
 use super::{
     Event, LegParams,
     clip::Clips,
-    codec::{self, FRAME_SAMPLES, SAMPLE_RATE},
+    codec::{self, Decoder, Encoder, FRAME_SAMPLES, SAMPLE_RATE},
     plane::{MAX_LEGS, OpenError, Out, Plane, Token},
+    rate::{Narrower, Rate, Widener},
     rtp::Packet,
     tone,
 };
-use crate::model::{Codec, Digit, Entropy, HearMatrix, IdMaker, LegId, Prompt};
+use crate::model::{Codec, Digit, Entropy, EventFormat, HearMatrix, IdMaker, LegId, Prompt};
 use proptest::prelude::*;
 use std::{
     net::SocketAddr,
@@ -21,13 +22,13 @@ const AGENT: usize = 1;
 const SUPERVISOR: usize = 2;
 const SECOND_SUPERVISOR: usize = 3;
 const TONES_HZ: [f64; 5] = [400.0, 1100.0, 1900.0, 2600.0, 3100.0];
-const EVENT: u8 = 101;
+const EVENT: EventFormat = EventFormat { payload_type: 101, clock_rate: 8000 };
 /// Where the customer's RTP timestamps begin: near their wrap.
 const FIRST_TIMESTAMP: u32 = u32::MAX - 4000;
 /// Where in its 20 ms the plane's own clock ticks.
 const TICK_PHASE_MS: u64 = 7;
 
-/// What a party says, sample by sample, by its RTP timestamp.
+/// What a party says, sample by sample, by the RTP timestamp of an 8 kHz clock.
 type Voice = fn(usize, u32) -> i16;
 
 fn tones(party: usize, timestamp: u32) -> i16 {
@@ -41,7 +42,10 @@ struct Party {
     params: LegParams,
     from: SocketAddr,
     sequence: u16,
+    /// Of an 8 kHz clock.
     timestamp: u32,
+    encoder: Encoder,
+    widener: Widener,
     speaks: bool,
     ptime_ms: u64,
 }
@@ -115,14 +119,18 @@ impl Room {
             remote: from,
             signalled: from.ip(),
             codec,
-            event_payload_type: Some(EVENT),
+            payload_type: codec.payload_type(),
+            own_payload_type: codec.payload_type(),
+            events: Some(EVENT),
             send: true,
             receive: true,
             peer: None,
         };
         let token = self.plane.open(leg).unwrap();
         let (sequence, timestamp) = (65_500 + n as u16, FIRST_TIMESTAMP.wrapping_add(n as u32 * 1000));
-        self.parties.push(Party { leg, token, params, from, sequence, timestamp, speaks: true, ptime_ms: 20 });
+        let (encoder, widener) = (Encoder::new(codec), Widener::default());
+        let (speaks, ptime_ms) = (true, 20);
+        self.parties.push(Party { leg, token, params, from, sequence, timestamp, encoder, widener, speaks, ptime_ms });
         self.change(n, |_| {});
     }
 
@@ -182,17 +190,22 @@ impl Room {
         let samples = self.parties[party].ptime_ms as u32 * 8;
         let timestamp = self.parties[party].timestamp;
         let voice: Vec<i16> = (0..samples).map(|n| (self.voice)(party, timestamp.wrapping_add(n))).collect();
-        let mut payload = vec![0; voice.len()];
-        let codec = self.parties[party].params.codec;
-        codec::encode(codec, &voice, &mut payload);
-        self.rtp(party, codec.payload_type(), timestamp, &payload);
+        let mut wide = vec![0; 2 * voice.len()];
+        let Party { encoder, widener, params, .. } = &mut self.parties[party];
+        let voice = match codec::rate(params.codec) {
+            Rate::Narrow => &voice,
+            Rate::Wide => widener.widen(&voice, &mut wide),
+        };
+        let payload = encoder.encode(voice, &mut [0; 1000]).to_vec();
+        let (payload_type, clock) = (params.payload_type, params.codec.clock_rate() / SAMPLE_RATE);
+        self.rtp(party, payload_type, timestamp.wrapping_mul(clock), &payload);
         self.parties[party].timestamp = timestamp.wrapping_add(samples);
     }
 
     fn event_packet(&mut self, party: usize, digit: Digit, duration: u16, end: bool) {
         let timestamp = self.parties[party].timestamp;
         let [high, low] = duration.to_be_bytes();
-        self.rtp(party, EVENT, timestamp, &[digit.event_code(), if end { 0x8a } else { 0x0a }, high, low]);
+        self.rtp(party, EVENT.payload_type, timestamp, &[digit.event_code(), if end { 0x8a } else { 0x0a }, high, low]);
     }
 
     fn run(&mut self, ms: u64) {
@@ -221,11 +234,19 @@ impl Room {
         self.packets_to(party).into_iter().filter(|packet| packet.payload_type == codec.payload_type()).collect()
     }
 
-    /// Everything `party` heard since the wire was last cleared.
+    /// Everything `party` heard since the wire was last cleared, at 8 kHz.
     fn samples_to(&self, party: usize) -> Vec<i16> {
         let codec = self.parties[party].params.codec;
-        let decoded = |packet: &&Heard| codec::decode(codec, &packet.payload, &mut [0; 1500]).to_vec();
-        self.audio_to(party).iter().flat_map(decoded).collect()
+        let (mut decoder, mut narrower) = (Decoder::new(codec), Narrower::default());
+        let mut decoded = |packet: &&Heard| {
+            let mut samples = [0; codec::MAX_PACKET_SAMPLES];
+            let samples = decoder.decode(&packet.payload, &mut samples);
+            match codec::rate(codec) {
+                Rate::Narrow => samples.to_vec(),
+                Rate::Wide => narrower.narrow(samples, &mut [0; codec::MAX_PACKET_SAMPLES]).to_vec(),
+            }
+        };
+        self.audio_to(party).iter().flat_map(|packet| decoded(packet)).collect()
     }
 
     fn hears(&self, listener: usize, source: usize) -> bool {
@@ -243,7 +264,8 @@ impl Room {
         for pair in self.audio_to(party).windows(2) {
             assert_eq!(pair[1].ssrc, pair[0].ssrc);
             assert_eq!(pair[1].sequence, pair[0].sequence.wrapping_add(1), "at {} ms", pair[1].at_ms);
-            let next = pair[0].timestamp.wrapping_add(pair[0].payload.len() as u32);
+            let codec = self.parties[party].params.codec;
+            let next = pair[0].timestamp.wrapping_add(codec::duration(codec, &pair[0].payload));
             assert_eq!(pair[1].timestamp, next, "at {} ms", pair[1].at_ms);
         }
     }
@@ -374,12 +396,16 @@ fn assert_whole(room: &Room, case: &str) {
     room.assert_unbroken(AGENT);
     let heard = room.samples_to(AGENT);
     for (n, sample) in heard.iter().enumerate() {
-        let mut word = [0];
-        codec::encode(Codec::Pcmu, &[sawtooth(FIRST_TIMESTAMP.wrapping_add(n as u32))], &mut word);
-        let mut said = [0];
-        codec::decode(Codec::Pcmu, &word, &mut said);
-        assert_eq!(*sample, said[0], "{case}: sample {n} of {}", heard.len());
+        let said = over_the_wire(sawtooth(FIRST_TIMESTAMP.wrapping_add(n as u32)));
+        assert_eq!(*sample, said, "{case}: sample {n} of {}", heard.len());
     }
+}
+
+fn over_the_wire(sample: i16) -> i16 {
+    let mut word = [0];
+    let mut heard = [0];
+    Decoder::Pcmu.decode(Encoder::Pcmu.encode(&[sample], &mut word), &mut heard);
+    heard[0]
 }
 
 #[test]
@@ -421,18 +447,23 @@ fn a_whisper_after_long_silence_goes_on_in_time_and_not_in_the_past() {
 
 #[test]
 fn parties_of_different_codecs_understand_each_other() {
-    let mut room = Room::with_codecs(&[Codec::Pcma, Codec::Pcmu, Codec::Pcma]);
-    room.converse();
-    room.whisper(SUPERVISOR);
-    room.run(1000);
-    for (listener, source, heard) in [
-        (CUSTOMER, AGENT, true),
-        (AGENT, CUSTOMER, true),
-        (AGENT, SUPERVISOR, true),
-        (CUSTOMER, SUPERVISOR, false),
-        (SUPERVISOR, CUSTOMER, true),
-    ] {
-        assert_eq!(room.hears(listener, source), heard, "{listener} {source}");
+    let triples = Codec::ALL.map(|customer| Codec::ALL.map(|agent| Codec::ALL.map(|spy| [customer, agent, spy])));
+    for codecs in triples.as_flattened().as_flattened() {
+        let mut room = Room::with_codecs(codecs);
+        room.converse();
+        room.whisper(SUPERVISOR);
+        room.run(1000);
+        for (listener, source, heard) in [
+            (CUSTOMER, AGENT, true),
+            (AGENT, CUSTOMER, true),
+            (AGENT, SUPERVISOR, true),
+            (CUSTOMER, SUPERVISOR, false),
+            (SUPERVISOR, CUSTOMER, true),
+            (SUPERVISOR, AGENT, true),
+        ] {
+            assert_eq!(room.hears(listener, source), heard, "{listener} {source}: {codecs:?}");
+        }
+        (CUSTOMER..=SUPERVISOR).for_each(|party| room.assert_unbroken(party));
     }
 }
 
@@ -535,13 +566,7 @@ fn a_chime_sounds_over_the_conversation_and_returns_to_relay() {
     room.run(1000);
     room.assert_unbroken(AGENT);
     let heard = room.samples_to(AGENT);
-    let differs = |n: &usize| {
-        let mut word = [0];
-        codec::encode(Codec::Pcmu, &[sawtooth(FIRST_TIMESTAMP.wrapping_add(*n as u32))], &mut word);
-        let mut sample = [0];
-        codec::decode(Codec::Pcmu, &word, &mut sample);
-        heard[*n] != sample[0]
-    };
+    let differs = |n: &usize| heard[*n] != over_the_wire(sawtooth(FIRST_TIMESTAMP.wrapping_add(*n as u32)));
     let chimed: Vec<usize> = (0..heard.len()).filter(differs).collect();
     assert!(chimed.len() > 1000 && chimed.last().unwrap() - chimed[0] <= 3200, "the chime alone, and in one piece");
 }
@@ -551,7 +576,7 @@ fn events_pass_between_the_parties_alone_relayed_or_mixed() {
     let five = Digit::try_from('5').unwrap();
     for whisper in [false, true] {
         let mut room = Room::new(1);
-        room.change(AGENT, |params| params.event_payload_type = Some(96));
+        room.change(AGENT, |params| params.events = Some(EventFormat { payload_type: 96, ..EVENT }));
         room.converse();
         room.monitor(SUPERVISOR);
         if whisper {

@@ -19,7 +19,7 @@ mod spy;
 pub use audit::{AuditEvent, AuditKind, Outcome};
 pub use call_record::{CallEnd, CallEnding, CallRecord};
 pub use cause::{EndCause, Refusal};
-pub use codec::Codec;
+pub use codec::{Codec, EventFormat};
 pub use digit::{Digit, DigitString, MAX_DIGITS, NotADigit};
 pub use extension::{ExtensionNumber, NotAnExtension};
 pub use hear::HearMatrix;

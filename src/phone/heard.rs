@@ -17,6 +17,8 @@ pub struct Heard {
 
 struct Stream {
     ssrc: u32,
+    /// Units of the timestamp in a second.
+    clock_rate: u32,
     /// The timestamp that belongs to `index`.
     timestamp: u32,
     index: usize,
@@ -31,8 +33,8 @@ impl Heard {
         &self.samples
     }
 
-    pub fn put(&mut self, now: Instant, ssrc: u32, timestamp: u32, samples: &[i16]) {
-        let Some(at) = self.place(now, ssrc, timestamp) else { return };
+    pub fn put(&mut self, now: Instant, ssrc: u32, timestamp: u32, clock_rate: u32, samples: &[i16]) {
+        let Some(at) = self.place(now, ssrc, timestamp, clock_rate) else { return };
         let end = (at + samples.len()).min(MAX_SAMPLES);
         if at >= end {
             return;
@@ -45,9 +47,11 @@ impl Heard {
         }
     }
 
-    fn place(&mut self, now: Instant, ssrc: u32, timestamp: u32) -> Option<usize> {
-        if let Some(stream) = self.stream.as_mut().filter(|stream| stream.ssrc == ssrc) {
+    fn place(&mut self, now: Instant, ssrc: u32, timestamp: u32, clock_rate: u32) -> Option<usize> {
+        let same = |stream: &&mut Stream| (stream.ssrc, stream.clock_rate) == (ssrc, clock_rate);
+        if let Some(stream) = self.stream.as_mut().filter(same) {
             let leap = i64::from(timestamp.wrapping_sub(stream.timestamp) as i32);
+            let leap = leap * i64::from(SAMPLE_RATE) / i64::from(clock_rate.max(1));
             if leap.abs() <= MAX_LEAP_SAMPLES {
                 let at = usize::try_from(i64::try_from(stream.index).ok()? + leap).ok()?;
                 if leap > 0 {
@@ -58,7 +62,7 @@ impl Heard {
         }
         let elapsed = now.saturating_duration_since(self.opened);
         let index = (elapsed.as_secs_f64() * f64::from(SAMPLE_RATE)) as usize;
-        self.stream = Some(Stream { ssrc, timestamp, index });
+        self.stream = Some(Stream { ssrc, clock_rate, timestamp, index });
         Some(index)
     }
 }
@@ -78,9 +82,9 @@ mod tests {
         let now = start();
         let mut heard = Heard::new(now);
         let later = now + Duration::from_millis(1);
-        heard.put(later, 1, u32::MAX - 1, &[1, 2]);
-        heard.put(later, 1, 2, &[5, 6]);
-        heard.put(later, 1, 0, &[3, 4]);
+        heard.put(later, 1, u32::MAX - 1, SAMPLE_RATE, &[1, 2]);
+        heard.put(later, 1, 2, SAMPLE_RATE, &[5, 6]);
+        heard.put(later, 1, 0, SAMPLE_RATE, &[3, 4]);
         assert_eq!(heard.samples()[8..], [1, 2, 3, 4, 5, 6]);
     }
 
@@ -88,8 +92,8 @@ mod tests {
     fn another_stream_begins_where_it_arrived() {
         let now = start();
         let mut heard = Heard::new(now);
-        heard.put(now, 1, 500, &[1]);
-        heard.put(now + Duration::from_millis(2), 2, 70_000, &[2]);
+        heard.put(now, 1, 500, SAMPLE_RATE, &[1]);
+        heard.put(now + Duration::from_millis(2), 2, 70_000, SAMPLE_RATE, &[2]);
         assert_eq!((heard.samples().len(), heard.samples()[16]), (17, 2));
     }
 
@@ -98,9 +102,9 @@ mod tests {
         let now = start();
         let mut heard = Heard::new(now);
         for step in 0..200_u32 {
-            heard.put(now, 1, step.wrapping_mul(MAX_LEAP_SAMPLES as u32), &[1; 160]);
+            heard.put(now, 1, step.wrapping_mul(MAX_LEAP_SAMPLES as u32), SAMPLE_RATE, &[1; 160]);
         }
         assert!(heard.samples().len() <= MAX_SAMPLES);
-        heard.put(now, 1, 0, &[1; 160]);
+        heard.put(now, 1, 0, SAMPLE_RATE, &[1; 160]);
     }
 }

@@ -4,10 +4,11 @@ use super::{DtmfWay, heard::Heard, voice::Speaker};
 use crate::{
     dtmf::{EventPacket, EventSender, tone},
     media::{
-        codec::{self, FRAME_SAMPLES, SAMPLE_RATE},
+        codec::{self, Decoder, Encoder, FRAME_SAMPLES, MAX_FRAME_BYTES, MAX_PACKET_SAMPLES, SAMPLE_RATE},
+        rate::{MAX_FRAME_SAMPLES, Narrower, Rate, Widener},
         rtp::{MAX_PACKET_BYTES, Packet},
     },
-    model::{Codec, Digit, Entropy},
+    model::{Codec, Digit, Entropy, EventFormat},
 };
 use std::{
     collections::VecDeque,
@@ -39,7 +40,7 @@ pub struct Terms {
     pub remote: SocketAddr,
     pub codec: Codec,
     pub payload_type: u8,
-    pub event_payload_type: Option<u8>,
+    pub events: Option<EventFormat>,
     pub sending: bool,
 }
 
@@ -49,8 +50,18 @@ struct State {
     speaker: Speaker,
     heard: Heard,
     stream: OutStream,
+    codec: Option<Coding>,
     keys: VecDeque<Key>,
     press: Option<Press>,
+}
+
+/// One codec, both ways.
+struct Coding {
+    codec: Codec,
+    encoder: Encoder,
+    decoder: Decoder,
+    widener: Widener,
+    narrower: Narrower,
 }
 
 struct OutStream {
@@ -97,6 +108,7 @@ impl Media {
             speaker,
             heard: Heard::new(now()),
             stream,
+            codec: None,
             keys: VecDeque::new(),
             press: None,
         };
@@ -167,32 +179,37 @@ impl State {
     fn hear(&mut self, bytes: &[u8]) {
         let Some(terms) = self.terms else { return };
         let Some(packet) = Packet::read(bytes) else { return };
-        if Some(packet.payload_type) == terms.event_payload_type {
+        if packet.payload_type != terms.payload_type {
             return;
         }
-        let agreed = (packet.payload_type == terms.payload_type).then_some(terms.codec);
-        if let Some(codec) = agreed.or_else(|| Codec::from_payload_type(packet.payload_type)) {
-            let mut samples = [0; MAX_PACKET_BYTES];
-            let samples = codec::decode(codec, packet.payload, &mut samples);
-            self.heard.put(now(), packet.ssrc, packet.timestamp, samples);
-        }
+        let coding = self.coding(terms.codec);
+        let mut narrow = [0; MAX_PACKET_SAMPLES];
+        let samples = coding.decode(packet.payload, &mut narrow);
+        self.heard.put(now(), packet.ssrc, packet.timestamp, terms.codec.clock_rate(), samples);
+    }
+
+    /// A new codec begins anew.
+    fn coding(&mut self, codec: Codec) -> &mut Coding {
+        let kept = self.codec.take().filter(|coding| coding.codec == codec);
+        self.codec.insert(kept.unwrap_or_else(|| Coding::new(codec)))
     }
 
     /// The packet of this tick, if there is one to send; the timestamp runs on all the same.
     fn next_packet<'b>(&mut self, buffer: &'b mut [u8]) -> Option<(SocketAddr, &'b [u8])> {
         let terms = self.terms?;
         let timestamp = self.stream.timestamp;
-        self.stream.timestamp = timestamp.wrapping_add(FRAME_SAMPLES as u32);
+        self.stream.timestamp = timestamp.wrapping_add(units_of_frame(terms.codec));
         let say = self.next_say(&terms, timestamp);
         if !terms.sending {
             return None;
         }
-        let mut encoded = [0; FRAME_SAMPLES];
+        let begins = !self.stream.begun;
+        let mut encoded = [0; MAX_FRAME_BYTES];
         let (payload_type, marker, timestamp, payload): (u8, bool, u32, &[u8]) = match &say {
-            Say::Event(event) => (terms.event_payload_type?, event.marker, event.timestamp, &event.payload),
+            Say::Event(event) => (terms.events?.payload_type, event.marker, event.timestamp, &event.payload),
             Say::Audio(frame) => {
-                let payload = codec::encode(terms.codec, frame, &mut encoded);
-                (terms.payload_type, !self.stream.begun, timestamp, payload)
+                let payload = self.coding(terms.codec).encode(frame, &mut encoded);
+                (terms.payload_type, begins, timestamp, payload)
             }
         };
         let sequence = self.stream.sequence;
@@ -226,10 +243,49 @@ impl State {
     }
 }
 
+impl Coding {
+    fn new(codec: Codec) -> Self {
+        Self {
+            codec,
+            encoder: Encoder::new(codec),
+            decoder: Decoder::new(codec),
+            widener: Widener::default(),
+            narrower: Narrower::default(),
+        }
+    }
+
+    fn encode<'p>(&mut self, frame: &codec::Frame, payload: &'p mut [u8]) -> &'p [u8] {
+        let mut wide = [0; MAX_FRAME_SAMPLES];
+        let samples = match codec::rate(self.codec) {
+            Rate::Narrow => frame,
+            Rate::Wide => self.widener.widen(frame, &mut wide),
+        };
+        self.encoder.encode(samples, payload)
+    }
+
+    /// At 8 kHz.
+    fn decode<'n>(&mut self, payload: &[u8], narrow: &'n mut [i16]) -> &'n [i16] {
+        match codec::rate(self.codec) {
+            Rate::Narrow => self.decoder.decode(payload, narrow),
+            Rate::Wide => {
+                let mut wide = [0; MAX_PACKET_SAMPLES];
+                let wide = self.decoder.decode(payload, &mut wide);
+                self.narrower.narrow(wide, narrow)
+            }
+        }
+    }
+}
+
+fn units_of_frame(codec: Codec) -> u32 {
+    codec::units(codec, codec::rate(codec).frame_samples())
+}
+
 impl Frames {
     fn of(key: &Key, terms: &Terms, timestamp: u32) -> Self {
-        match (key.way, terms.event_payload_type) {
-            (DtmfWay::Rfc4733, Some(_)) => Frames::Events(EventSender::new(key.digit, timestamp, PRESS)),
+        match (key.way, terms.events) {
+            (DtmfWay::Rfc4733, Some(events)) => {
+                Frames::Events(EventSender::new(key.digit, timestamp, PRESS).on_clock(events.clock_rate))
+            }
             (DtmfWay::Rfc4733, None) | (DtmfWay::InBand, _) => {
                 let samples = tone::key_press(key.digit, IN_BAND_LEVEL_DBM0, PRESS, SAMPLE_RATE);
                 Frames::Audio(samples.into_iter())

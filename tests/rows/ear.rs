@@ -4,7 +4,7 @@ use crate::support::audio::Recording;
 use sasayaki::{
     media::{
         clip::{FILE_SAMPLE_RATE, halve_rate},
-        codec::{self, FRAME_SAMPLES},
+        codec::{self, Decoder, Encoder, FRAME_SAMPLES},
         tone,
     },
     model::{Codec, Prompt},
@@ -208,8 +208,8 @@ fn agreement(clip: &[i16], heard: &[i16], at: usize) -> f64 {
 fn over_the_wire(mut samples: Vec<i16>) -> Vec<i16> {
     samples.resize(samples.len().next_multiple_of(FRAME_SAMPLES), 0);
     let (mut payload, mut heard) = (vec![0; samples.len()], vec![0; samples.len()]);
-    codec::encode(Codec::Pcmu, &samples, &mut payload);
-    codec::decode(Codec::Pcmu, &payload, &mut heard);
+    Encoder::new(Codec::Pcmu).encode(&samples, &mut payload);
+    Decoder::new(Codec::Pcmu).decode(&payload, &mut heard);
     heard
 }
 

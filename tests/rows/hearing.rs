@@ -84,10 +84,15 @@ fn a3_the_agent_is_whoever_was_named_also_when_called_by_the_customer() {
 #[test]
 fn a4_the_customer_never_hears_a_whisper_in_any_codec() {
     row(async {
-        use Codec::{Pcma, Pcmu};
-        let cases = [(Pcmu, Pcma, Pcmu), (Pcma, Pcma, Pcmu), (Pcma, Pcmu, Pcma), (Pcmu, Pcmu, Pcma)];
-        let [first, second, third, fourth] = cases.map(whisper_in);
-        tokio::join!(first, second, third, fourth);
+        use Codec::{G722, Opus, Pcma, Pcmu};
+        let cases = [
+            [(Pcmu, Pcma, Pcmu), (Pcma, Pcma, Pcmu), (G722, G722, Pcmu), (Opus, Opus, Pcma)],
+            [(Pcmu, G722, Opus), (Opus, Pcmu, G722), (Pcma, Opus, Opus), (G722, Opus, G722)],
+        ];
+        for four in cases {
+            let [first, second, third, fourth] = four.map(whisper_in);
+            tokio::join!(first, second, third, fourth);
+        }
     });
 }
 

@@ -136,16 +136,8 @@ fn read_rtp(rtp: &mut Section<'_, '_>) -> Rtp {
 }
 
 fn read_codecs(rtp: &mut Section<'_, '_>) -> Vec<Codec> {
-    let usable = |list: &Vec<CodecName>| {
-        each_once(list, "PCMU or PCMA")?;
-        let spoken = list.iter().any(|name| name.spoken().is_some());
-        spoken.then_some(()).ok_or_else(|| "none of these is in this version; add PCMU or PCMA".to_owned())
-    };
-    let Some(named) = rtp.take_if("codecs", usable) else { return vec![Codec::Pcmu, Codec::Pcma] };
-    for name in named.iter().filter(|name| name.spoken().is_none()) {
-        rtp.note("codecs", &format!("{} is not in this version and is not offered", name.as_str()));
-    }
-    named.into_iter().filter_map(CodecName::spoken).collect()
+    let usable = |list: &Vec<CodecName>| each_once(list, "PCMU, PCMA, G722 or opus");
+    rtp.take_if("codecs", usable).map_or(Codec::ALL.to_vec(), |named| named.into_iter().map(|name| name.0).collect())
 }
 
 fn read_store_url(store: &mut Section<'_, '_>, base: &Path, data_dir: &Path) -> StoreUrl {
@@ -248,7 +240,7 @@ mod tests {
             (config.rtp.ports.first(), config.rtp.ports.last(), config.rtp.ports.pairs()),
             (20_000, 29_999, 5_000)
         );
-        assert_eq!(config.rtp.codecs, [Codec::Pcmu, Codec::Pcma]);
+        assert_eq!(config.rtp.codecs, Codec::ALL);
         assert_eq!(config.store_url.to_url().expose(), "sqlite:/nowhere/data/sasayaki.db");
         assert_eq!(config.pepper_file, Path::new("/nowhere/data/pepper.key"));
         assert_eq!(config.prompts.language.as_str(), "ja");
@@ -267,7 +259,7 @@ mod tests {
     #[test]
     fn addresses_that_this_version_cannot_serve_say_so() {
         let text = "[sip]\nlisten = [\"udp:127.0.0.1:5060\",\n\"tls:127.0.0.1:5061\"]\n[console]\nlisten = \"0.0.0.0:80\"\n\
-                    [rtp]\ncodecs = [\"opus\", \"PCMA\"]\nports = [20001, 20002]\n";
+                    [rtp]\ncodecs = [\"opus\", \"GSM\"]\nports = [20001, 20002]\n";
         insta::assert_snapshot!(findings(text).join("\n"));
     }
 

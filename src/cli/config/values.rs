@@ -42,35 +42,16 @@ pub enum DigestAlgorithm {
     Sha256,
 }
 
+/// A codec by its name in SDP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub enum CodecName {
-    #[serde(rename = "PCMU")]
-    Pcmu,
-    #[serde(rename = "PCMA")]
-    Pcma,
-    #[serde(rename = "G722")]
-    G722,
-    #[serde(rename = "opus")]
-    Opus,
-}
+#[serde(try_from = "String")]
+pub struct CodecName(pub Codec);
 
-impl CodecName {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            CodecName::Pcmu => "PCMU",
-            CodecName::Pcma => "PCMA",
-            CodecName::G722 => "G722",
-            CodecName::Opus => "opus",
-        }
-    }
+impl TryFrom<String> for CodecName {
+    type Error = &'static str;
 
-    /// What this version speaks under that name.
-    pub fn spoken(self) -> Option<Codec> {
-        match self {
-            CodecName::Pcmu => Some(Codec::Pcmu),
-            CodecName::Pcma => Some(Codec::Pcma),
-            CodecName::G722 | CodecName::Opus => None,
-        }
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        Codec::from_name(&name).map(CodecName).ok_or("write PCMU, PCMA, G722 or opus")
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     engine::prompts,
     media::{
         clip::Clips,
-        codec::{self, FRAME_SAMPLES, SAMPLE_RATE},
+        codec::{Decoder, Encoder, FRAME_SAMPLES, SAMPLE_RATE},
         tone::level_of,
     },
     model::{Codec, Prompt},
@@ -108,7 +108,7 @@ impl Ear<'_> {
         let start = part.step_by(FRAME_SAMPLES).max_by_key(energy).unwrap_or_default();
         let frame = samples.get(start..start + FRAME_SAMPLES).unwrap_or_default();
         let (mut payload, mut decoded) = ([0; FRAME_SAMPLES], [0; FRAME_SAMPLES]);
-        let frame = codec::decode(CODEC, codec::encode(CODEC, frame, &mut payload), &mut decoded).to_vec();
+        let frame = Decoder::new(CODEC).decode(Encoder::new(CODEC).encode(frame, &mut payload), &mut decoded).to_vec();
         Mark { frame, rest: samples.len().saturating_sub(start) }
     }
 }

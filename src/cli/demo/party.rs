@@ -75,7 +75,10 @@ mod tests {
     use super::*;
     use crate::{
         dtmf::Receiver,
-        media::{codec, tone::level_of},
+        media::{
+            codec::{Decoder, Encoder, FRAME_SAMPLES},
+            tone::level_of,
+        },
         model::Codec,
     };
 
@@ -84,7 +87,7 @@ mod tests {
         let voices: Vec<_> = parties.iter().map(|party| samples(*party)).collect();
         let sum: Vec<i16> = (0..SECOND).map(|at| voices.iter().map(|voice| voice[at]).sum()).collect();
         let (mut payload, mut decoded) = (vec![0; SECOND], vec![0; SECOND]);
-        codec::decode(codec, codec::encode(codec, &sum, &mut payload), &mut decoded).repeat(2)
+        Decoder::new(codec).decode(Encoder::new(codec).encode(&sum, &mut payload), &mut decoded).repeat(2)
     }
 
     fn samples(party: Party) -> std::sync::Arc<[i16]> {
@@ -99,7 +102,9 @@ mod tests {
         use Party::{Agent, Customer, Supervisor};
         let companies: [&[Party]; 6] =
             [&[Supervisor], &[Agent], &[Customer], &[Agent, Customer], &[Customer, Supervisor], &[Agent, Supervisor]];
-        for (company, codec) in companies.into_iter().flat_map(|company| Codec::ALL.map(|codec| (company, codec))) {
+        for (company, codec) in
+            companies.into_iter().flat_map(|company| [Codec::Pcmu, Codec::Pcma].map(|codec| (company, codec)))
+        {
             let heard = heard(company, codec);
             for party in Party::ALL {
                 let level = level_of(party.hz(), SAMPLE_RATE, &heard);
@@ -117,7 +122,7 @@ mod tests {
         for party in Party::ALL {
             let mut receiver = Receiver::new();
             let voice = samples(party).repeat(5);
-            voice.chunks(codec::FRAME_SAMPLES).for_each(|frame| receiver.audio(now, frame));
+            voice.chunks(FRAME_SAMPLES).for_each(|frame| receiver.audio(now, frame));
             assert!(receiver.poll(now).is_none(), "{party:?}");
         }
     }

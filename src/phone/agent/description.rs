@@ -12,7 +12,7 @@ const PTIME_MS: u16 = (FRAME_SAMPLES as u32 * 1000 / SAMPLE_RATE) as u16;
 
 impl Agent {
     pub(super) fn offer(&self, origin: &Origin, address: SocketAddr, held: bool) -> Vec<u8> {
-        sdp::offer(origin, &self.local(address, held))
+        sdp::offer(origin, &self.local(address, held), None)
     }
 
     /// Agrees to an offer and says so; `None` when there is nothing in common.
@@ -52,7 +52,7 @@ fn terms(session: &Session, ours: &[Codec], held: bool) -> Option<Terms> {
         remote: session.remote,
         codec,
         payload_type,
-        event_payload_type: session.event_payload_type,
+        events: session.events_beside(codec),
         sending: session.direction.receives() && !held && !session.remote.ip().is_unspecified(),
     })
 }

@@ -1,10 +1,11 @@
-use super::{Description, Direction};
-use crate::model::Codec;
+use super::{Description, Direction, Session};
+use crate::model::{Codec, EventFormat};
 use sdp_types as wire;
 use std::net::SocketAddr;
 
-/// The payload type that our offers give to telephone-event; dynamic, and what most phones use.
+/// The payload types that our offers give to telephone-event: dynamic, and what most phones and browsers use.
 const EVENT_PAYLOAD_TYPE: u8 = 101;
+const EVENT_48_KHZ_PAYLOAD_TYPE: u8 = 110;
 
 /// Who describes, and how often it has changed its mind (RFC 8866 §5.2). One for each dialog.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,10 +39,13 @@ pub struct Local {
     pub ptime: u16,
 }
 
-pub fn offer(origin: &Origin, local: &Local) -> Vec<u8> {
-    let codecs: Vec<_> = local.codecs.iter().map(|codec| (*codec, codec.payload_type())).collect();
-    let events = local.events.then_some(EVENT_PAYLOAD_TYPE);
-    print(origin, local, vec![audio(local, &codecs, events, "RTP/AVP", local.direction)])
+/// Offers under the numbers that the peer has used before in this dialog (RFC 3264 §8.3.2), else under ours.
+pub fn offer(origin: &Origin, local: &Local, before: Option<&Session>) -> Vec<u8> {
+    let number = |codec: Codec| before.and_then(|session| session.payload_type(codec)).unwrap_or(codec.payload_type());
+    let codecs: Vec<_> = local.codecs.iter().map(|codec| (*codec, number(*codec))).collect();
+    let events = |codec| before.and_then(|session| session.events_beside(codec)).unwrap_or(own_events(codec));
+    let events = events_of(local, &codecs, |codec| Some(events(codec)));
+    print(origin, local, vec![audio(local, &codecs, &events, "RTP/AVP", local.direction)])
 }
 
 /// Answers with the offer's order and payload types; every stream but the audio is refused with port 0. `None` when no
@@ -52,25 +56,58 @@ pub fn answer(origin: &Origin, local: &Local, offered: &Description) -> Option<V
     if codecs.is_empty() {
         return None;
     }
-    let events = session.event_payload_type.filter(|_| local.events);
+    let events = events_of(local, &codecs, |codec| session.events_beside(codec));
     let direction = local.direction.within(session.direction);
     let medias = offered.lines.iter().enumerate().map(|(index, line)| match index == offered.audio {
-        true => audio(local, &codecs, events, &line.proto, direction),
+        true => audio(local, &codecs, &events, &line.proto, direction),
         false => media(&line.media, 0, &line.proto, line.formats.clone()),
     });
     Some(print(origin, local, medias.collect()))
 }
 
-fn audio(local: &Local, codecs: &[(Codec, u8)], events: Option<u8>, proto: &str, direction: Direction) -> wire::Media {
-    let numbers = codecs.iter().map(|(_, number)| *number).chain(events);
+/// Each clock of telephone-events once.
+fn events_of(local: &Local, codecs: &[(Codec, u8)], beside: impl Fn(Codec) -> Option<EventFormat>) -> Vec<EventFormat> {
+    let mut events = Vec::new();
+    for format in codecs.iter().filter_map(|(codec, _)| beside(*codec)) {
+        if local.events && !events.contains(&format) {
+            events.push(format);
+        }
+    }
+    events
+}
+
+fn own_events(codec: Codec) -> EventFormat {
+    let clock_rate = codec.clock_rate();
+    let payload_type = if clock_rate == 8000 { EVENT_PAYLOAD_TYPE } else { EVENT_48_KHZ_PAYLOAD_TYPE };
+    EventFormat { payload_type, clock_rate }
+}
+
+fn audio(
+    local: &Local,
+    codecs: &[(Codec, u8)],
+    events: &[EventFormat],
+    proto: &str,
+    direction: Direction,
+) -> wire::Media {
+    let numbers = codecs.iter().map(|(_, number)| *number).chain(events.iter().map(|events| events.payload_type));
     let formats = numbers.map(|number| number.to_string()).collect::<Vec<_>>().join(" ");
     let mut media = media("audio", local.address.port(), proto, formats);
     for (codec, number) in codecs {
-        media.add_attribute_with_value("rtpmap", format!("{number} {}/8000", codec.name()));
+        let (name, clock_rate) = (codec.name(), codec.clock_rate());
+        match codec {
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => {
+                media.add_attribute_with_value("rtpmap", format!("{number} {name}/{clock_rate}"));
+            }
+            // Always said to be stereo, whatever it carries (RFC 7587 §7).
+            Codec::Opus => {
+                media.add_attribute_with_value("rtpmap", format!("{number} {name}/{clock_rate}/2"));
+                media.add_attribute_with_value("fmtp", format!("{number} useinbandfec=1"));
+            }
+        }
     }
-    if let Some(number) = events {
-        media.add_attribute_with_value("rtpmap", format!("{number} telephone-event/8000"));
-        media.add_attribute_with_value("fmtp", format!("{number} 0-15"));
+    for EventFormat { payload_type, clock_rate } in events {
+        media.add_attribute_with_value("rtpmap", format!("{payload_type} telephone-event/{clock_rate}"));
+        media.add_attribute_with_value("fmtp", format!("{payload_type} 0-15"));
     }
     media.add_attribute_with_value("ptime", local.ptime);
     media.add_attribute_from_str(direction.as_str());

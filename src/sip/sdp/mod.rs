@@ -1,5 +1,5 @@
 //! SDP for one audio stream: RFC 8866 (the text), RFC 3264 (offer and answer), RFC 4733 §2.4 (telephone-event),
-//! RFC 3551 §6 (static payload types).
+//! RFC 3551 §6 (static payload types), RFC 7587 §7 (Opus).
 //!
 //! Deliberately absent: ICE, SRTP, video, and every codec that the house does not speak.
 
@@ -9,7 +9,7 @@ mod read;
 pub use build::{Local, Origin, answer, offer};
 pub use read::{Description, MAX_MEDIA, MAX_SDP_BYTES, read};
 
-use crate::model::Codec;
+use crate::model::{Codec, EventFormat};
 use std::net::SocketAddr;
 
 pub const CONTENT_TYPE: &str = "application/sdp";
@@ -22,8 +22,8 @@ pub struct Session {
     pub remote: SocketAddr,
     /// In the peer's order of preference, with the peer's payload types; never empty.
     pub codecs: Vec<(Codec, u8)>,
-    /// Of telephone-event at 8000 Hz.
-    pub event_payload_type: Option<u8>,
+    /// Telephone-events, on each clock that the peer has them on.
+    pub events: Vec<EventFormat>,
     /// As the peer sees it: `SendOnly` means that the peer does not listen.
     pub direction: Direction,
     /// Milliseconds of audio that the peer would like in a packet.
@@ -51,7 +51,7 @@ pub enum BadSdp {
     Refused,
     #[error("no address that packets can be sent to")]
     BadAddress,
-    #[error("neither PCMU nor PCMA")]
+    #[error("none of PCMU, PCMA, G722 and opus")]
     NoCodec,
 }
 
@@ -59,6 +59,21 @@ impl Session {
     /// The peer's payload type of a codec.
     pub fn payload_type(&self, codec: Codec) -> Option<u8> {
         self.codecs.iter().find(|(known, _)| *known == codec).map(|(_, payload_type)| *payload_type)
+    }
+
+    /// Our own name for a codec, which the peer may use where our offer came first; the peer's, where ours means something
+    /// else to it.
+    pub fn own_payload_type(&self, codec: Codec) -> u8 {
+        let (own, theirs) = (codec.payload_type(), self.payload_type(codec));
+        let taken = self.codecs.iter().any(|(other, number)| *other != codec && *number == own)
+            || self.events.iter().any(|events| events.payload_type == own);
+        theirs.filter(|_| taken).unwrap_or(own)
+    }
+
+    /// The peer's telephone-events beside a codec: on the clock of its audio, else on whichever it has.
+    pub fn events_beside(&self, codec: Codec) -> Option<EventFormat> {
+        let fitting = self.events.iter().find(|events| events.clock_rate == codec.clock_rate());
+        fitting.or(self.events.first()).copied()
     }
 }
 

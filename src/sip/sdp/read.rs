@@ -1,5 +1,8 @@
 use super::{BadSdp, Direction, Session};
-use crate::{model::Codec, sip::scan};
+use crate::{
+    model::{Codec, EventFormat},
+    sip::scan,
+};
 use sdp_types as wire;
 use std::net::{IpAddr, SocketAddr};
 
@@ -69,7 +72,7 @@ fn read_session(parsed: &wire::Session, media: &wire::Media) -> Result<Session, 
     Ok(Session {
         remote: SocketAddr::new(ip, media.port),
         codecs,
-        event_payload_type: formats.iter().find(|format| format.is_event(media)).map(|format| format.0),
+        events: formats.iter().filter_map(|format| format.events(media)).collect(),
         // An unspecified address is the hold of RFC 2543: nothing can be sent there.
         direction: if ip.is_unspecified() { Direction::new(declared.sends(), false) } else { declared },
         ptime: attribute(&media.attributes, "ptime")
@@ -110,15 +113,17 @@ impl Format {
     /// What an `a=rtpmap` says, else the static table.
     fn codec(&self, media: &wire::Media) -> Option<(Codec, u8)> {
         let codec = match self.rtpmap(media) {
-            Some((name, 8000)) => Codec::from_name(name),
-            Some(_) => None,
+            Some((name, rate)) => Codec::from_name(name).filter(|codec| codec.clock_rate() == rate),
             None => Codec::from_payload_type(self.0),
         };
         codec.map(|codec| (codec, self.0))
     }
 
-    fn is_event(&self, media: &wire::Media) -> bool {
-        self.rtpmap(media).is_some_and(|(name, rate)| name.eq_ignore_ascii_case("telephone-event") && rate == 8000)
+    fn events(&self, media: &wire::Media) -> Option<EventFormat> {
+        let (name, clock_rate) = self.rtpmap(media)?;
+        let known = Codec::ALL.into_iter().any(|codec| codec.clock_rate() == clock_rate);
+        (known && name.eq_ignore_ascii_case("telephone-event"))
+            .then_some(EventFormat { payload_type: self.0, clock_rate })
     }
 
     /// Encoding name and clock rate.

@@ -23,8 +23,8 @@ fn session(text: &str) -> Result<Session, BadSdp> {
 fn a_phones_offer_is_read() {
     let session = session(PHONE).unwrap();
     assert_eq!(session.remote, "192.0.2.1:4000".parse().unwrap());
-    assert_eq!(session.codecs, [(Codec::Pcma, 8), (Codec::Pcmu, 0)]);
-    assert_eq!(session.event_payload_type, Some(101));
+    assert_eq!(session.codecs, [(Codec::G722, 9), (Codec::Pcma, 8), (Codec::Pcmu, 0)]);
+    assert_eq!(session.events_beside(Codec::G722), Some(EventFormat { payload_type: 101, clock_rate: 8000 }));
     assert_eq!((session.direction, session.ptime), (Direction::SendRecv, Some(20)));
 }
 
@@ -48,7 +48,7 @@ fn an_unspecified_address_is_a_hold() {
 #[test]
 fn a_dynamic_payload_type_may_carry_a_codec_and_a_static_one_may_be_taken_away() {
     let text = PHONE.replace("a=sendrecv", "a=rtpmap:8 L16/8000\r\na=rtpmap:0 pcmu/8000/1");
-    assert_eq!(session(&text).unwrap().codecs, [(Codec::Pcmu, 0)]);
+    assert_eq!(session(&text).unwrap().codecs, [(Codec::G722, 9), (Codec::Pcmu, 0)]);
     let text = PHONE.replace(" 9 8 0 101 100", " 97").replace("a=sendrecv", "a=rtpmap:97 PCMA/8000");
     assert_eq!(session(&text).unwrap().codecs, [(Codec::Pcma, 97)]);
 }
@@ -60,7 +60,7 @@ fn what_cannot_be_used_says_why() {
         ("audio 4000", "audio 70000", BadSdp::Malformed),
         ("audio 4000", "video 4000", BadSdp::NoAudio),
         ("RTP/AVP", "RTP/SAVP", BadSdp::NoAudio),
-        ("9 8 0 101 100", "9 101", BadSdp::NoCodec),
+        ("9 8 0 101 100", "18 101", BadSdp::NoCodec),
         ("9 8 0 101 100", "8 999", BadSdp::Malformed),
         ("c=IN IP4 192.0.2.1", "c=IN IP4 239.1.2.3", BadSdp::BadAddress),
         ("c=IN IP4 192.0.2.1", "c=IN IP4 255.255.255.255", BadSdp::BadAddress),
@@ -84,12 +84,12 @@ fn bare_line_feeds_and_a_blank_line_at_the_end_are_borne() {
 
 #[test]
 fn an_offer_of_ours_is_read_back() {
-    let session = read(&offer(&Origin::new(7), &local())).unwrap().session;
+    let session = read(&offer(&Origin::new(7), &local(), None)).unwrap().session;
     assert_eq!(session.remote, local().address);
     assert_eq!(session.codecs, [(Codec::Pcmu, 0), (Codec::Pcma, 8)]);
     assert_eq!(
-        (session.event_payload_type, session.direction, session.ptime),
-        (Some(101), Direction::SendRecv, Some(20))
+        (session.events, session.direction, session.ptime),
+        (vec![EventFormat { payload_type: 101, clock_rate: 8000 }], Direction::SendRecv, Some(20))
     );
 }
 
@@ -111,6 +111,55 @@ fn an_answer_to_a_hold_sends_nothing_back() {
     assert_eq!(answered.session.direction, Direction::RecvOnly);
 }
 
+const SOFTPHONE: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
+    m=audio 4000 RTP/AVP 96 0 97 98\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1; stereo=1\r\n\
+    a=rtpmap:97 telephone-event/8000\r\na=rtpmap:98 telephone-event/48000\r\n";
+
+fn both_clocks() -> Local {
+    Local { codecs: Codec::ALL.to_vec(), ..local() }
+}
+
+#[test]
+fn telephone_events_go_on_the_clock_of_the_codec_and_else_on_what_there_is() {
+    let offered = session(SOFTPHONE).unwrap();
+    let number = |codec| offered.events_beside(codec).map(|events| (events.payload_type, events.clock_rate));
+    assert_eq!((number(Codec::Opus), number(Codec::Pcmu)), (Some((98, 48_000)), Some((97, 8000))));
+    let alone = session(&SOFTPHONE.replace("97 98", "97")).unwrap();
+    assert_eq!(alone.events_beside(Codec::Opus).map(|events| events.payload_type), Some(97));
+}
+
+#[test]
+fn an_answer_with_opus_keeps_the_offers_number_and_says_two_channels() {
+    let offered = read(SOFTPHONE.as_bytes()).unwrap();
+    let local = Local { codecs: vec![Codec::Opus], ..local() };
+    let text = String::from_utf8(answer(&Origin::new(7), &local, &offered).unwrap()).unwrap();
+    assert!(text.contains("m=audio 30000 RTP/AVP 96 98\r\n"), "{text}");
+    for line in ["a=rtpmap:96 opus/48000/2", "a=fmtp:96 useinbandfec=1", "a=rtpmap:98 telephone-event/48000"] {
+        assert!(text.contains(line), "{text}");
+    }
+}
+
+#[test]
+fn an_offer_names_both_clocks_and_keeps_to_the_numbers_of_before() {
+    let first = read(&offer(&Origin::new(7), &both_clocks(), None)).unwrap().session;
+    assert_eq!(first.codecs, [(Codec::Pcmu, 0), (Codec::Pcma, 8), (Codec::G722, 9), (Codec::Opus, 111)]);
+    let clocks: Vec<_> = first.events.iter().map(|events| (events.payload_type, events.clock_rate)).collect();
+    assert_eq!(clocks, [(101, 8000), (110, 48_000)]);
+    let before = session(SOFTPHONE).unwrap();
+    let again = Local { codecs: vec![Codec::Opus], ..local() };
+    let second = read(&offer(&Origin::new(7), &again, Some(&before))).unwrap().session;
+    assert_eq!((second.codecs, second.events.len()), (vec![(Codec::Opus, 96)], 1));
+    assert_eq!(second.events[0].payload_type, 98);
+}
+
+#[test]
+fn our_own_number_is_heard_unless_it_means_something_else_to_the_peer() {
+    let peer = session(SOFTPHONE).unwrap();
+    assert_eq!((peer.own_payload_type(Codec::Opus), peer.own_payload_type(Codec::Pcmu)), (111, 0));
+    let peer = session(&SOFTPHONE.replace("98", "111")).unwrap();
+    assert_eq!(peer.own_payload_type(Codec::Opus), 96);
+}
+
 #[test]
 fn no_common_codec_has_no_answer() {
     let offered = read(PHONE.replace("9 8 0", "8").as_bytes()).unwrap();
@@ -120,9 +169,9 @@ fn no_common_codec_has_no_answer() {
 #[test]
 fn the_version_rises_and_the_id_stays() {
     let mut origin = Origin::new(7);
-    let first = String::from_utf8(offer(&origin, &local())).unwrap();
+    let first = String::from_utf8(offer(&origin, &local(), None)).unwrap();
     origin.advance();
-    let second = String::from_utf8(offer(&origin, &local())).unwrap();
+    let second = String::from_utf8(offer(&origin, &local(), None)).unwrap();
     assert!(first.contains("o=- 7 0 IN IP4 198.51.100.7\r\n"));
     assert!(second.contains("o=- 7 1 IN IP4 198.51.100.7\r\n"));
 }

@@ -64,7 +64,9 @@ impl Leg {
             remote: remote.remote,
             signalled: self.flow.remote.ip(),
             codec,
-            event_payload_type: remote.event_payload_type,
+            payload_type: remote.payload_type(codec).unwrap_or(codec.payload_type()),
+            own_payload_type: remote.own_payload_type(codec),
+            events: remote.events_beside(codec),
             send: remote.direction.receives(),
             receive: remote.direction.sends(),
             peer,
@@ -91,7 +93,7 @@ impl LegMedia {
     }
 
     pub fn has_events(&self) -> bool {
-        self.remote.as_ref().is_some_and(|remote| remote.session.event_payload_type.is_some())
+        self.remote.as_ref().is_some_and(|remote| !remote.session.events.is_empty())
     }
 
     /// Those of `ours` that the phone speaks, in its order.
@@ -115,7 +117,8 @@ impl LegMedia {
 
     pub fn offer(&mut self, codecs: Vec<Codec>, direction: sdp::Direction, events: bool) -> Vec<u8> {
         self.origin.advance();
-        sdp::offer(&self.origin, &self.declaration(codecs, direction, events))
+        let before = self.remote.as_ref().map(|remote| &remote.session);
+        sdp::offer(&self.origin, &self.declaration(codecs, direction, events), before)
     }
 
     /// What goes into our response to an INVITE: the answer, or in the 200 an offer where the INVITE had none.

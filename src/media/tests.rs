@@ -246,7 +246,7 @@ impl Room {
                 Rate::Wide => narrower.narrow(samples, &mut [0; codec::MAX_PACKET_SAMPLES]).to_vec(),
             }
         };
-        self.audio_to(party).iter().flat_map(|packet| decoded(packet)).collect()
+        self.audio_to(party).iter().flat_map(&mut decoded).collect()
     }
 
     fn hears(&self, listener: usize, source: usize) -> bool {

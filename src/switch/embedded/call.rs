@@ -36,7 +36,7 @@ pub(super) enum Stage {
         best: u16,
     },
     Talking {
-        renegotiation: Option<Renegotiation>,
+        renegotiation: Option<Box<Renegotiation>>,
     },
 }
 

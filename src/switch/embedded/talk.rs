@@ -185,7 +185,7 @@ impl<P: MediaPorts> Embedded<P> {
         self.by_client_tx.insert(client, Purpose::Renegotiate { call: id });
         if let Some(Call { stage: Stage::Talking { renegotiation }, .. }) = self.calls.get_mut(&id) {
             let deadline = Some(now.instant + RENEGOTIATION_TIMEOUT);
-            *renegotiation = Some(Renegotiation { from, tx, request, client, deadline, before });
+            *renegotiation = Some(Box::new(Renegotiation { from, tx, request, client, deadline, before }));
         }
         self.join(id);
     }
@@ -244,7 +244,7 @@ impl<P: MediaPorts> Embedded<P> {
         }
     }
 
-    fn take_renegotiation(&mut self, id: CallId) -> Option<(Renegotiation, LegId, LegId)> {
+    fn take_renegotiation(&mut self, id: CallId) -> Option<(Box<Renegotiation>, LegId, LegId)> {
         let call = self.calls.get_mut(&id)?;
         let Stage::Talking { renegotiation } = &mut call.stage else { return None };
         let pending = renegotiation.take()?;

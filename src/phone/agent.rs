@@ -223,6 +223,7 @@ impl Agent {
                 Event::Ack { request, .. } => self.acknowledged(&request),
                 Event::Unacked { tx } => self.unacked(tx),
                 Event::Response { tx, flow, response } => self.responded(tx, flow, response),
+                Event::Settled { .. } | Event::Unpracked { .. } => {}
                 Event::TimedOut { tx } => self.failed(tx, PhoneError::TimedOut),
                 Event::TransportFailed { tx } => self.failed(tx, PhoneError::Unreachable),
             }

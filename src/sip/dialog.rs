@@ -22,6 +22,7 @@ pub struct Dialog {
     route_set: Vec<NameAddr>,
     /// The URI under which we are reached.
     local_contact: String,
+    chose_call_id: bool,
 }
 
 /// A request that came out of order: answer it 500 (§12.2.2).
@@ -68,6 +69,7 @@ impl Dialog {
             remote_cseq: Some(headers.cseq()?.number),
             route_set: headers.addresses("Record-Route")?,
             local_contact: local_contact.to_owned(),
+            chose_call_id: false,
         })
     }
 
@@ -90,11 +92,25 @@ impl Dialog {
             remote_target: target_of(&response.headers).unwrap_or_else(|| request.uri.clone()),
             route_set,
             local_contact: request.headers.contact()?.uri,
+            chose_call_id: true,
         })
+    }
+
+    /// §13.2.2.4: the 2xx has the last word on route set and target of a dialog that a provisional response began.
+    pub fn confirm(&mut self, response: &Headers) -> Result<(), BadHeader> {
+        self.route_set = response.addresses("Record-Route")?;
+        self.route_set.reverse();
+        self.refresh_target(response);
+        Ok(())
     }
 
     pub fn id(&self) -> &DialogId {
         &self.id
+    }
+
+    /// Whether the Call-ID is of our making: who chose it waits longer after a collision (§14.1).
+    pub fn chose_call_id(&self) -> bool {
+        self.chose_call_id
     }
 
     /// Gives our own side another URI in requests from here on; the tag, by which peers match, stays (RFC 4916 §3).

@@ -81,6 +81,10 @@ pub enum Event {
         flow: Flow,
         request: Request,
     },
+    /// No PRACK came for a reliable provisional response within 64·T1: the user refuses the INVITE (RFC 3262 §3).
+    Unpracked {
+        tx: ServerTx,
+    },
     /// No ACK came for a 2xx within 64·T1: the user sends BYE (§13.3.1.4).
     Unacked {
         tx: ServerTx,
@@ -90,6 +94,10 @@ pub enum Event {
         tx: ClientTx,
         flow: Flow,
         response: Response,
+    },
+    /// An INVITE that got a 2xx gets no other one any more (RFC 6026 §7.2).
+    Settled {
+        tx: ClientTx,
     },
     TimedOut {
         tx: ClientTx,
@@ -172,7 +180,7 @@ impl Endpoint {
     }
 
     /// Answers a request. A To without a tag gets one, the same for every response to that request; a user that makes a
-    /// dialog puts its own. A 2xx to an INVITE is repeated until its ACK.
+    /// dialog puts its own. A 2xx to an INVITE is repeated until its ACK, a provisional response with RSeq until its PRACK.
     pub fn respond(&mut self, now: Instant, tx: ServerTx, mut response: Response) {
         self.add_to_tag(&mut response);
         let Some(entry) = self.transactions.get_mut(&tx.0) else { return };
@@ -183,6 +191,14 @@ impl Endpoint {
             self.index.insert(key, tx.0);
         }
         self.step(now, tx.0, |transaction, out| transaction.respond(now, &response, out));
+    }
+
+    /// The PRACK came: the provisional response that was sent last is repeated no more.
+    pub fn acknowledged(&mut self, now: Instant, tx: ServerTx) {
+        self.step(now, tx.0, |transaction, _| match transaction {
+            Transaction::InviteServer(invite) => invite.pracked(),
+            Transaction::InviteClient(_) | Transaction::Client(_) | Transaction::Server(_) => {}
+        });
     }
 
     /// Answers a request and forgets it (§8.2.7): a challenge must cost us nothing.

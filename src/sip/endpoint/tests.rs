@@ -196,8 +196,10 @@ fn name(event: Option<&Event>) -> &'static str {
         Some(Event::Request { .. }) => "Request",
         Some(Event::Cancelled { .. }) => "Cancelled",
         Some(Event::Ack { .. }) => "Ack",
+        Some(Event::Unpracked { .. }) => "Unpracked",
         Some(Event::Unacked { .. }) => "Unacked",
         Some(Event::Response { .. }) => "Response",
+        Some(Event::Settled { .. }) => "Settled",
         Some(Event::TimedOut { .. }) => "TimedOut",
         Some(Event::TransportFailed { .. }) => "TransportFailed",
     }

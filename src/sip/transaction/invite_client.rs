@@ -160,8 +160,10 @@ impl InviteClient {
                     out.send(self.flow, bytes);
                 }
             }
-            State::Completed { until, .. } | State::Accepted { until, .. } if *until <= now => {
+            State::Completed { until, .. } if *until <= now => self.state = State::Terminated,
+            State::Accepted { until, .. } if *until <= now => {
                 self.state = State::Terminated;
+                out.events.push_back(Event::Settled { tx: self.user });
             }
             State::Calling { again: None, .. }
             | State::Proceeding { .. }

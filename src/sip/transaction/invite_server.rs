@@ -1,4 +1,5 @@
-//! RFC 3261 §17.2.1, §13.3.1.4 and RFC 6026 §7.1: the INVITE server transaction, which also repeats its 2xx until the ACK.
+//! RFC 3261 §17.2.1, §13.3.1.4 and RFC 6026 §7.1: the INVITE server transaction, which also repeats its 2xx until the ACK,
+//! and a reliable provisional response until the PRACK (RFC 3262 §3).
 
 use super::{Out, Wake};
 use crate::sip::{
@@ -23,6 +24,8 @@ enum State {
     Proceeding {
         last: Vec<u8>,
         cancelled: bool,
+        /// While the last response waits for its PRACK: when it is sent again, and given up.
+        unpracked: Option<(Retransmission, Instant)>,
     },
     Completed {
         response: Vec<u8>,
@@ -73,7 +76,9 @@ impl InviteServer {
         let bytes = response.to_bytes();
         out.send(self.reply, &bytes);
         self.state = if response.is_provisional() {
-            State::Proceeding { last: bytes, cancelled }
+            let reliable = response.headers.contains("RSeq");
+            let unpracked = reliable.then(|| (Retransmission::uncapped(now), now + TIMEOUT));
+            State::Proceeding { last: bytes, cancelled, unpracked }
         } else if response.is_success() {
             let unacked = Some((bytes, Retransmission::capped_at_t2(now)));
             State::Accepted { unacked, until: now + TIMEOUT }
@@ -88,11 +93,17 @@ impl InviteServer {
         match &self.state {
             State::Fresh { trying, cancelled, .. } => {
                 out.send(self.reply, trying);
-                self.state = State::Proceeding { last: trying.clone(), cancelled: *cancelled };
+                self.state = State::Proceeding { last: trying.clone(), cancelled: *cancelled, unpracked: None };
             }
             State::Proceeding { last, .. } => out.send(self.reply, last),
             State::Completed { response, .. } => out.send(self.reply, response),
             State::Confirmed { .. } | State::Accepted { .. } | State::Terminated => {}
+        }
+    }
+
+    pub fn pracked(&mut self) {
+        if let State::Proceeding { unpracked, .. } = &mut self.state {
+            *unpracked = None;
         }
     }
 
@@ -136,6 +147,15 @@ impl InviteServer {
             State::Completed { until, .. } | State::Confirmed { until } if *until <= now => {
                 self.state = State::Terminated;
             }
+            State::Proceeding { unpracked, .. } if unpracked.is_some_and(|(_, until)| until <= now) => {
+                *unpracked = None;
+                out.events.push_back(Event::Unpracked { tx: self.user });
+            }
+            State::Proceeding { last, unpracked: Some((again, _)), .. } => {
+                if again.is_due(now) {
+                    out.send(self.reply, last);
+                }
+            }
             State::Completed { response, again: Some(again), .. } => {
                 if again.is_due(now) {
                     out.send(self.reply, response);
@@ -164,7 +184,8 @@ impl InviteServer {
     pub fn wake(&self) -> Wake {
         match &self.state {
             State::Fresh { trying_at, .. } => Wake::At(*trying_at),
-            State::Proceeding { .. } => Wake::Never,
+            State::Proceeding { unpracked: Some((again, until)), .. } => Wake::At(again.at.min(*until)),
+            State::Proceeding { unpracked: None, .. } => Wake::Never,
             State::Completed { again, until, .. } => Wake::At(again.map_or(*until, |again| again.at.min(*until))),
             State::Confirmed { until } => Wake::At(*until),
             State::Accepted { unacked, until } => {

@@ -2,13 +2,13 @@
 
 use super::{
     Embedded, Now,
+    early::Early,
     leg::{Leg, LegMedia, MediaPorts, Role},
-    pulse::Pulse,
 };
 use crate::{
     media,
     model::{CallId, Codec, ExtensionNumber, LegId, Party, SessionId, Side},
-    sip::{ClientTx, Dialog, Flow, Request, ServerTx, sdp},
+    sip::{ClientTx, Dialog, Flow, Headers, RELIABLE, Request, ServerTx, SessionTimer, sdp},
     spy::{Conversation, Listener},
 };
 use std::{collections::BTreeMap, time::Instant};
@@ -43,7 +43,10 @@ pub(super) enum Stage {
 /// One contact being rung.
 pub(super) struct Branch {
     pub tx: ClientTx,
+    pub flow: Flow,
     pub request: Request,
+    /// The dialogs that its reliable responses began, one for each phone that rings behind it.
+    pub early: Vec<Early>,
 }
 
 /// A change of media on its way from one party to the other.
@@ -133,8 +136,7 @@ impl<P: MediaPorts> Embedded<P> {
             }
         };
         let role = Role::Party { call: id, side: Side::Callee };
-        let leg =
-            Leg { role, party: target.into(), flow, invite: None, dialog: None, media, pulse: Pulse::new(now.instant) };
+        let leg = Leg::new(now.instant, self.entropy.bits() as u32, role, target.into(), flow, media);
         self.legs.insert(callee, leg);
         let deadline = now.instant + self.config.ring_timeout;
         let stage = Stage::Ringing { branches: vec![], early: None, deadline, best: 480 };
@@ -164,6 +166,7 @@ impl<P: MediaPorts> Embedded<P> {
     ) -> Result<LegId, u16> {
         // Without an offer, ours goes out in the 200 (RFC 3261 §13.2.1).
         let offer = read_offer(request)?;
+        SessionTimer::check(&request.headers).map_err(|_| 422_u16)?;
         let tag = self.entropy.token();
         let dialog = Dialog::uas(request, &tag, &self.contact(flow)).map_err(|_| 400_u16)?;
         let id = self.ids.make(now.unix_ms);
@@ -174,9 +177,11 @@ impl<P: MediaPorts> Embedded<P> {
         }
         self.by_dialog.insert(dialog.id().clone(), id);
         self.by_server_tx.insert(tx, id);
-        let invite = Some((tx, request.clone()));
-        let pulse = Pulse::new(now.instant);
-        self.legs.insert(id, Leg { role, party, flow, invite, dialog: Some(dialog), media, pulse });
+        let mut leg = Leg::new(now.instant, self.entropy.bits() as u32, role, party, flow, media);
+        leg.invite = Some((tx, request.clone()));
+        leg.dialog = Some(dialog);
+        leg.heed_allow(&request.headers);
+        self.legs.insert(id, leg);
         Ok(id)
     }
 
@@ -200,6 +205,13 @@ impl<P: MediaPorts> Embedded<P> {
         (shared.iter().chain(others).copied().collect(), media.remote.is_none() || media.has_events())
     }
 
+    /// What every INVITE of ours and every answer to one says of us.
+    pub(super) fn introduce(&self, flow: Flow, headers: &mut Headers) {
+        headers.set("Contact", format!("<{}>", self.contact(flow)));
+        headers.push("Allow", super::door::ALLOW);
+        headers.push("Supported", super::door::SUPPORTED);
+    }
+
     /// The URI under which a phone reaches us on this flow.
     pub(super) fn contact(&self, flow: Flow) -> String {
         let mut address = flow.local;
@@ -211,7 +223,10 @@ impl<P: MediaPorts> Embedded<P> {
 
     /// Takes a phone's answer to our offer; `None` when it cannot be used.
     pub(super) fn take_answer(&mut self, id: LegId, body: &[u8]) -> Option<Codec> {
-        let answer = sdp::read(body).ok()?;
+        self.take_description(id, sdp::read(body).ok()?)
+    }
+
+    pub(super) fn take_description(&mut self, id: LegId, answer: sdp::Description) -> Option<Codec> {
         self.legs.get_mut(&id)?.media.take(answer, &self.config.codecs, None)
     }
 
@@ -242,6 +257,9 @@ impl<P: MediaPorts> Embedded<P> {
 
     /// Answers the INVITE of a phone that called us, with our SDP where media begins.
     pub(super) fn answer_invite(&mut self, now: Now, id: LegId, code: u16, with_media: bool) {
+        if !self.may_answer(id, code, with_media) {
+            return;
+        }
         let (direction, events) = self.toward(id);
         let codecs = match self.beside(id) {
             Some(other) => self.offered_beside(other).0,
@@ -254,15 +272,25 @@ impl<P: MediaPorts> Embedded<P> {
         if let Ok(to) = request.headers.to() {
             response.headers.set("To", to.with_param("tag", &dialog.id().local_tag));
         }
-        if with_media && let Some(body) = leg.media.describe(code, codecs, direction, events) {
+        let reliable = leg.wants_reliable(code, with_media);
+        let with_media = with_media || reliable && leg.media.remote.is_none();
+        if with_media && let Some(body) = leg.media.describe(reliable || code >= 200, codecs, direction, events) {
             response.set_body(sdp::CONTENT_TYPE, body);
         }
+        if reliable {
+            response.headers.push("Require", RELIABLE);
+            response.headers.push("RSeq", leg.numbering.number());
+        }
+        let answered = (200..300).contains(&code).then(|| request.clone());
         if code >= 200 {
             leg.invite = None;
+            leg.unacknowledged = answered.as_ref().map(|_| tx);
         }
         self.presence.touch(leg.party.extension());
-        response.headers.push("Contact", format!("<{}>", self.contact(flow)));
-        response.headers.push("Allow", super::door::ALLOW);
+        self.introduce(flow, &mut response.headers);
+        if let Some(request) = answered {
+            self.accept_session(now, id, &request, &mut response);
+        }
         self.endpoint.respond(now.instant, tx, response);
     }
 }

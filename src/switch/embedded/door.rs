@@ -13,28 +13,33 @@ use crate::{
 };
 use percent_encoding::percent_decode_str;
 
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER, SUBSCRIBE";
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REGISTER, SUBSCRIBE";
+pub(super) const SUPPORTED: &str = "timer, 100rel";
 pub(super) const ACCEPT: &str = "application/sdp, application/dtmf-relay, application/dtmf";
 
 impl<P: MediaPorts> Embedded<P> {
     pub(super) fn request(&mut self, now: Now, tx: ServerTx, flow: Flow, request: Request) {
+        let knows = |option: &&str| SUPPORTED.split(", ").any(|known| known.eq_ignore_ascii_case(option));
+        let unknown: Vec<&str> = request.headers.tokens("Require").filter(|option| !knows(option)).collect();
+        if !unknown.is_empty() {
+            let mut response = request.reply(420, "");
+            response.headers.push("Unsupported", unknown.join(", "));
+            return self.endpoint.respond_stateless(tx, response);
+        }
         if request.headers.to().is_ok_and(|to| to.tag().is_some()) {
             return match request.method {
                 Method::Subscribe => self.resubscribe(now, tx, flow, &request),
                 _ => self.in_dialog(now, tx, flow, request),
             };
         }
-        if let Some(unsupported) = request.headers.get("Require").map(str::to_owned) {
-            let mut response = request.reply(420, "");
-            response.headers.push("Unsupported", unsupported);
-            return self.endpoint.respond_stateless(tx, response);
-        }
         match request.method {
             Method::Invite => self.incoming_call(now, tx, flow, request),
             Method::Register => self.register(now, tx, flow, &request),
             Method::Subscribe => self.subscribe(now, tx, flow, &request),
             Method::Options => self.options(tx, &request),
-            Method::Bye | Method::Info => self.endpoint.respond_stateless(tx, request.reply(481, "")),
+            Method::Bye | Method::Info | Method::Update | Method::Prack => {
+                self.endpoint.respond_stateless(tx, request.reply(481, ""))
+            }
             Method::Other(_) => self.endpoint.respond_stateless(tx, request.reply(501, "")),
             _ => self.not_allowed(tx, &request),
         }
@@ -73,6 +78,7 @@ impl<P: MediaPorts> Embedded<P> {
         let mut response = request.reply(200, "");
         response.headers.push("Allow", ALLOW);
         response.headers.push("Allow-Events", dialog_info::PACKAGE);
+        response.headers.push("Supported", SUPPORTED);
         response.headers.push("Accept", ACCEPT);
         self.endpoint.respond_stateless(tx, response);
     }

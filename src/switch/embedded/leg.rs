@@ -2,9 +2,9 @@ use super::pulse::Pulse;
 use crate::{
     media::{self, LegParams},
     model::{CallId, Codec, LegId, Party, Side},
-    sip::{Dialog, Flow, Request, ServerTx, sdp},
+    sip::{ClientTx, Dialog, Flow, Headers, Method, Numbering, Request, ServerTx, SessionTimer, sdp},
 };
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Instant};
 
 /// What we ask phones to send, in milliseconds of audio a packet.
 const PTIME_MS: u16 = 20;
@@ -26,6 +26,19 @@ pub(super) struct Leg {
     pub flow: Flow,
     /// The INVITE this phone sent and that still waits for its final answer.
     pub invite: Option<(ServerTx, Request)>,
+    /// The INVITE of this phone that we answered 200, until its ACK comes: it may get no BYE and no INVITE before.
+    pub unacknowledged: Option<ServerTx>,
+    /// Of the reliable provisional responses to `invite`.
+    pub numbering: Numbering,
+    /// A response to `invite` that waits for the PRACK of the one before: its code, and whether media begin with it.
+    pub held: Option<(u16, bool)>,
+    /// Our re-INVITE that refreshes the session.
+    pub refreshing: Option<ClientTx>,
+    pub session: SessionTimer,
+    /// What the phone's Allow says of UPDATE.
+    pub takes_update: bool,
+    /// Why we hang up, where it is told (RFC 3326).
+    pub bye_reason: Option<&'static str>,
     /// None while a called phone has not answered.
     pub dialog: Option<Dialog>,
     pub media: LegMedia,
@@ -52,11 +65,39 @@ pub(super) struct LegMedia {
     pub codec: Option<Codec>,
     /// The phone has been told of the codec in an early answer, and may read no second one.
     pub codec_told: bool,
-    /// Our offer went out in a 2xx; the ACK brings the answer.
+    /// Our offer went out in a response; the ACK, or the PRACK, brings the answer.
     pub awaits_answer: bool,
+    /// Offer and answer were exchanged reliably before the 200, which then repeats neither (RFC 6337 §3.1.1).
+    pub settled: bool,
 }
 
 impl Leg {
+    /// Without a dialog yet.
+    pub fn new(now: Instant, random: u32, role: Role, party: Party, flow: Flow, media: LegMedia) -> Self {
+        let pulse = Pulse::new(now);
+        Self {
+            role,
+            party,
+            flow,
+            invite: None,
+            unacknowledged: None,
+            numbering: Numbering::new(random),
+            held: None,
+            refreshing: None,
+            session: SessionTimer::default(),
+            takes_update: false,
+            bye_reason: None,
+            dialog: None,
+            media,
+            pulse,
+        }
+    }
+
+    /// What the phone says that it takes.
+    pub fn heed_allow(&mut self, headers: &Headers) {
+        self.takes_update = headers.tokens("Allow").any(|method| method == Method::Update.as_str());
+    }
+
     /// Tells the media plane what was agreed.
     pub fn configure(&self, id: LegId, peer: Option<LegId>) -> Option<media::Command> {
         let (remote, codec) = (&self.media.remote.as_ref()?.session, self.media.codec?);
@@ -84,6 +125,7 @@ impl LegMedia {
             codec: None,
             codec_told: false,
             awaits_answer: false,
+            settled: false,
         }
     }
 
@@ -121,19 +163,24 @@ impl LegMedia {
         sdp::offer(&self.origin, &self.declaration(codecs, direction, events), before)
     }
 
-    /// What goes into our response to an INVITE: the answer, or in the 200 an offer where the INVITE had none.
+    /// What goes into our response to an INVITE: the answer, or an offer where the INVITE had none; the latter only in a
+    /// response that surely arrives.
     pub fn describe(
         &mut self,
-        code: u16,
+        arrives: bool,
         codecs: Vec<Codec>,
         direction: sdp::Direction,
         events: bool,
     ) -> Option<Vec<u8>> {
+        if self.settled {
+            return None;
+        }
+        self.settled = arrives;
         if self.remote.is_some() {
             self.codec_told = true;
             return self.answer(direction, events);
         }
-        self.awaits_answer = code >= 200;
+        self.awaits_answer = arrives;
         self.awaits_answer.then(|| self.offer(codecs, direction, events))
     }
 

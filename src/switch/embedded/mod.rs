@@ -2,23 +2,28 @@
 //!
 //! Sans-IO. In: SIP from the transports, digits and ends of prompts from the media plane, `Command`s, the time.
 //! Out: SIP to send, commands for the media plane, `Event`s, call records and registrations to keep.
-//! Who may call at all is settled in `door`; a call is set up in `call` and `ring`, changed and ended in `talk`; legs that dialled
-//! a feature code, and supervisors attached to a call, live in `guest`; phones that vanished are found out in `pulse`;
-//! what is kept of a call is made in `record`; phones that watch others are told in `presence`.
+//! Who may call at all is settled in `door`; a call is set up in `call`, `ring` and `early`, changed and ended in `talk`; legs
+//! that dialled a feature code, and supervisors attached to a call, live in `guest`; phones that vanished are found out in
+//! `pulse`; `refresh` keeps sessions alive, `update` is how phones do; `farewell` ends dialogs whose messages cross; what is
+//! kept of a call is made in `record`; phones that watch others are told in `presence`.
 //! Absent on purpose: sign-in, rights and prompts (the desk), sockets (`MediaPorts` binds them), transfer and trunks.
 
 mod call;
 mod directory;
 mod door;
+mod early;
+mod farewell;
 mod guest;
 mod leg;
 mod presence;
 mod pulse;
 mod record;
+mod refresh;
 mod ring;
 mod talk;
 #[cfg(test)]
 mod tests;
+mod update;
 
 pub use directory::{Directory, DirectoryEntry};
 pub use leg::{MediaPorts, NoFreePort};
@@ -29,11 +34,12 @@ use crate::{
     media,
     model::{CallEnding, CallId, CallRecord, Codec, Entropy, IdMaker, LegId, SessionId},
     sip::{
-        self, ClientTx, Dialog, DialogId, Endpoint, Flow, Registrar, Request, Response, ServerTx, Transmit,
+        self, ClientTx, Dialog, DialogId, Endpoint, Flow, Registrar, Request, Response, ServerTx, Transmit, Wakeups,
         digest::{Algorithm, Authenticator},
     },
 };
-use call::{Call, Stage};
+use call::{Branch, Call, Stage};
+use farewell::Farewell;
 use leg::{Leg, Role};
 use presence::Presence;
 use std::{
@@ -88,9 +94,12 @@ pub struct Embedded<P> {
     /// Which call each supervisor is attached to.
     attached: BTreeMap<SessionId, CallId>,
     by_dialog: BTreeMap<DialogId, LegId>,
+    farewells: BTreeMap<DialogId, Farewell>,
     by_server_tx: BTreeMap<ServerTx, LegId>,
     by_client_tx: BTreeMap<ClientTx, Purpose>,
     presence: Presence,
+    /// When the session timer of each leg runs out.
+    alarms: Wakeups<LegId>,
     /// When the legs are next asked whether they are still there.
     round_at: Option<Instant>,
     draining: bool,
@@ -101,14 +110,18 @@ pub struct Embedded<P> {
 enum Purpose {
     /// One contact of a phone that is being rung.
     Ring { call: CallId },
-    /// A ring that was given up: should it answer after all, it is thanked and let go.
-    Abandoned { request: Box<Request> },
+    /// A ring that was given up, or that somebody else answered: should it answer after all, it is thanked and let go.
+    Abandoned { branch: Box<Branch> },
+    /// A re-INVITE whose call has ended: should it be accepted, that wants its ACK.
+    Outlived { dialog: Box<Dialog> },
     /// A change of media passed on to the other party.
     Renegotiate { call: CallId },
     /// Is the phone still there?
     Pulse { leg: LegId },
     /// A phone that watches an extension is told.
     Notify { subscription: DialogId },
+    /// A sign of life for a session timer.
+    Refresh { leg: LegId },
     /// BYE or INFO: nothing depends on the answer.
     Courtesy,
 }
@@ -141,9 +154,11 @@ impl<P: MediaPorts> Embedded<P> {
             calls: BTreeMap::new(),
             attached: BTreeMap::new(),
             by_dialog: BTreeMap::new(),
+            farewells: BTreeMap::new(),
             by_server_tx: BTreeMap::new(),
             by_client_tx: BTreeMap::new(),
             presence: Presence::default(),
+            alarms: Wakeups::default(),
             round_at: None,
             draining: false,
             outputs: VecDeque::new(),
@@ -191,12 +206,15 @@ impl<P: MediaPorts> Embedded<P> {
         self.give_up_waiting(now);
         self.feel_pulses(now);
         self.end_expired_subscriptions(now);
+        self.wake_legs(now);
         self.drain_endpoint(now);
     }
 
     pub fn poll_timeout(&self) -> Option<Instant> {
         let waiting = self.calls.values().filter_map(Call::deadline);
-        waiting.chain(self.endpoint.poll_timeout()).chain(self.next_round()).chain(self.presence.poll_timeout()).min()
+        let timers =
+            [self.endpoint.poll_timeout(), self.next_round(), self.alarms.next(), self.presence.poll_timeout()];
+        waiting.chain(timers.into_iter().flatten()).min()
     }
 
     pub fn poll_output(&mut self) -> Option<Output> {
@@ -229,7 +247,7 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     pub fn is_idle(&self) -> bool {
-        self.legs.is_empty()
+        self.legs.is_empty() && self.farewells.is_empty()
     }
 
     /// Ends every call, for a shutdown that waits no longer.
@@ -241,6 +259,7 @@ impl<P: MediaPorts> Embedded<P> {
             self.hang_up_guest(now, leg);
         }
         self.end_all_subscriptions(now);
+        self.take_all_farewells(now);
         self.drain_endpoint(now);
     }
 
@@ -266,8 +285,12 @@ impl<P: MediaPorts> Embedded<P> {
             sip::Event::Request { tx, flow, request } => self.request(now, tx, flow, request),
             sip::Event::Cancelled { tx } => self.cancelled(now, tx),
             sip::Event::Ack { flow, request } => self.acknowledged(now, flow, &request),
+            sip::Event::Unpracked { tx } => self.unpracked(now, tx),
             sip::Event::Unacked { tx } => self.unacknowledged(now, tx),
             sip::Event::Response { tx, flow, response } => self.response(now, tx, flow, &response),
+            sip::Event::Settled { tx } => {
+                self.by_client_tx.remove(&tx);
+            }
             sip::Event::TimedOut { tx } => self.failed(now, tx, 408),
             sip::Event::TransportFailed { tx } => self.failed(now, tx, 503),
         }
@@ -283,14 +306,11 @@ impl<P: MediaPorts> Embedded<P> {
                 let call = *call;
                 self.renegotiation_response(now, call, tx, flow, response);
             }
-            Some(Purpose::Abandoned { request }) => {
-                let late = response.is_success().then(|| Dialog::uac(request, response).ok()).flatten();
-                if !response.is_provisional() {
-                    self.by_client_tx.remove(&tx);
-                }
-                if let Some(mut dialog) = late {
-                    self.let_go(now, &mut dialog, flow);
-                }
+            Some(Purpose::Abandoned { .. }) => self.abandoned_response(now, tx, flow, response),
+            Some(Purpose::Outlived { .. }) => self.outlived_response(tx, flow, response),
+            Some(Purpose::Refresh { leg }) => {
+                let leg = *leg;
+                self.refresh_response(now, leg, tx, flow, response);
             }
             Some(Purpose::Pulse { leg }) if !response.is_provisional() => {
                 let leg = *leg;
@@ -314,9 +334,10 @@ impl<P: MediaPorts> Embedded<P> {
         match self.by_client_tx.remove(&tx) {
             Some(Purpose::Ring { call }) => self.branch_failed(now, call, tx, code),
             Some(Purpose::Renegotiate { call }) => self.renegotiation_failed(now, call, code),
+            Some(Purpose::Refresh { leg }) => self.refresh_failed(now, leg, code),
             Some(Purpose::Pulse { leg }) => self.no_pulse(now, leg, code),
             Some(Purpose::Notify { subscription }) => self.no_notice(&subscription),
-            Some(Purpose::Abandoned { .. } | Purpose::Courtesy) | None => {}
+            Some(Purpose::Abandoned { .. } | Purpose::Outlived { .. } | Purpose::Courtesy) | None => {}
         }
     }
 
@@ -337,10 +358,15 @@ impl<P: MediaPorts> Embedded<P> {
         if let Some(id) = self.by_server_tx.remove(&tx) {
             self.lose(now, id);
         }
+        self.take_farewell_unacknowledged(now, tx);
     }
 
     fn acknowledged(&mut self, now: Now, flow: Flow, ack: &Request) {
-        let Some(id) = DialogId::of_request(ack).and_then(|id| self.by_dialog.get(&id)).copied() else { return };
+        let Some(dialog) = DialogId::of_request(ack) else { return };
+        let Some(id) = self.by_dialog.get(&dialog).copied() else { return self.take_farewell(now, &dialog) };
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.unacknowledged = None;
+        }
         self.take_late_answer(id, flow, ack);
         if self.legs.get(&id).is_some_and(|leg| leg.media.remote.is_none()) {
             return self.lose(now, id);
@@ -355,8 +381,10 @@ impl<P: MediaPorts> Embedded<P> {
     /// Answers without a dialog, a body or a To tag of its own.
     fn respond(&mut self, now: Now, tx: ServerTx, request: &Request, code: u16) {
         let mut response = request.reply(code, "");
-        if code == 415 {
-            response.headers.push("Accept", door::ACCEPT);
+        match code {
+            415 => response.headers.push("Accept", door::ACCEPT),
+            422 => response.headers.push("Min-SE", sip::MIN_SE_S),
+            _ => {}
         }
         self.endpoint.respond(now.instant, tx, response);
     }

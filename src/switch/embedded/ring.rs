@@ -8,7 +8,7 @@ use super::{
 use crate::{
     media,
     model::{CallEnd, CallEnding, CallId, Codec, HearMatrix, LegId, Party},
-    sip::{ClientTx, Dialog, Flow, Method, NameAddr, Request, Response, Uri, sdp},
+    sip::{CSeq, ClientTx, Flow, Method, NameAddr, Request, Response, Uri, sdp},
     switch::Event,
 };
 
@@ -29,7 +29,7 @@ impl<P: MediaPorts> Embedded<P> {
             let tx = self.endpoint.request(now.instant, request.clone(), binding.flow);
             self.by_client_tx.insert(tx, Purpose::Ring { call: id });
             if let Some(Call { stage: Stage::Ringing { branches, .. }, .. }) = self.calls.get_mut(&id) {
-                branches.push(Branch { tx, request });
+                branches.push(Branch { tx, flow: binding.flow, request, early: vec![] });
             }
         }
     }
@@ -45,8 +45,8 @@ impl<P: MediaPorts> Embedded<P> {
         request.headers.push("To", NameAddr::new(to));
         request.headers.push("Call-ID", self.entropy.token());
         request.headers.push("CSeq", "1 INVITE");
-        request.headers.push("Contact", format!("<{}>", self.contact(flow)));
-        request.headers.push("Allow", super::door::ALLOW);
+        self.introduce(flow, &mut request.headers);
+        self.ask_session(id, &mut request);
         request.set_body(sdp::CONTENT_TYPE, offer);
         request
     }
@@ -67,13 +67,35 @@ impl<P: MediaPorts> Embedded<P> {
     pub(super) fn ring_response(&mut self, now: Now, call: CallId, tx: ClientTx, flow: Flow, response: &Response) {
         match response.code {
             ..=100 => {}
-            101..=199 => self.progress(now, call, tx, response),
+            101..=199 if self.acknowledge(now, call, tx, flow, response) => self.progress(now, call, tx, response),
+            101..=199 => {}
+            422 if self.ring_again(now, call, tx, response) => {}
             200..=299 => self.answered(now, call, tx, flow, response),
             code => {
                 self.by_client_tx.remove(&tx);
                 self.branch_failed(now, call, tx, code);
             }
         }
+    }
+
+    /// A phone wants longer sessions (RFC 4028 §7.4): it is rung again with what it wants. False when that was done before.
+    fn ring_again(&mut self, now: Now, id: CallId, tx: ClientTx, response: &Response) -> bool {
+        let Some(Call { stage: Stage::Ringing { branches, .. }, callee, .. }) = self.calls.get_mut(&id) else {
+            return false;
+        };
+        let (Some(leg), Some(branch)) = (self.legs.get_mut(callee), branches.iter_mut().find(|branch| branch.tx == tx))
+        else {
+            return false;
+        };
+        let (true, Ok(cseq)) = (leg.session.raise(&response.headers), branch.request.headers.cseq()) else {
+            return false;
+        };
+        leg.session.ask(&mut branch.request.headers);
+        branch.request.headers.set("CSeq", CSeq { number: cseq.number + 1, ..cseq });
+        branch.tx = self.endpoint.request(now.instant, branch.request.clone(), branch.flow);
+        self.by_client_tx.remove(&tx);
+        self.by_client_tx.insert(branch.tx, Purpose::Ring { call: id });
+        true
     }
 
     /// Ringing, or early media: passed on to the caller.
@@ -99,20 +121,26 @@ impl<P: MediaPorts> Embedded<P> {
         let (caller, callee) = (*caller, *callee);
         let Some(index) = branches.iter().position(|branch| branch.tx == tx) else { return };
         let branch = branches.swap_remove(index);
-        self.by_client_tx.remove(&tx);
-        let Ok(mut dialog) = Dialog::uac(&branch.request, response) else {
+        let (confirmed, cseq) = (branch.confirmed(response), response.headers.cseq());
+        self.forget_early(&branch);
+        self.by_client_tx.insert(tx, Purpose::Abandoned { branch: Box::new(branch) });
+        let (Ok((mut dialog, answer)), Ok(cseq)) = (confirmed, cseq) else {
             return self.branch_failed(now, id, tx, 500);
         };
-        let Some(codec) = self.take_answer(callee, &response.body) else {
-            self.let_go(now, &mut dialog, flow);
+        // What was answered reliably is not answered again.
+        let answer = answer.or_else(|| sdp::read(&response.body).ok());
+        let Some(codec) = answer.and_then(|answer| self.take_description(callee, answer)) else {
+            self.let_go(now, &mut dialog, cseq.number, flow);
             return self.branch_failed(now, id, tx, 488);
         };
-        self.endpoint.send_ack(dialog.ack(1), flow);
+        self.endpoint.send_ack(dialog.ack(cseq.number), flow);
         self.by_dialog.insert(dialog.id().clone(), callee);
         if let Some(leg) = self.legs.get_mut(&callee) {
             leg.flow = flow;
             leg.dialog = Some(dialog);
+            leg.heed_allow(&response.headers);
         }
+        self.session_answered(now, callee, response);
         self.abandon_branches(now, id);
         self.connect(now, id, caller, codec);
     }
@@ -144,13 +172,16 @@ impl<P: MediaPorts> Embedded<P> {
         else {
             return;
         };
-        branches.retain(|branch| branch.tx != tx);
+        let gone = branches.iter().position(|branch| branch.tx == tx).map(|index| branches.swap_remove(index));
         *best = better(*best, code);
         let (none_left, code) = (branches.is_empty(), *best);
         if early.take_if(|early| *early == tx).is_some() {
             // Who has declined hears the caller no more, though others still ring.
             let silence = HearMatrix::silent([*caller, *callee]);
             self.media(media::Command::Hear(silence));
+        }
+        if let Some(branch) = gone {
+            self.forget_early(&branch);
         }
         if none_left {
             self.give_up(now, id, code, CallEnding::of_refusal(code));
@@ -186,18 +217,12 @@ impl<P: MediaPorts> Embedded<P> {
             Some(Call { stage: Stage::Ringing { branches, .. }, .. }) => std::mem::take(branches),
             Some(_) | None => return,
         };
-        for Branch { tx, request } in branches {
-            self.by_client_tx.insert(tx, Purpose::Abandoned { request: Box::new(request) });
+        for branch in branches {
+            let tx = branch.tx;
+            self.forget_early(&branch);
+            self.by_client_tx.insert(tx, Purpose::Abandoned { branch: Box::new(branch) });
             self.endpoint.cancel(now.instant, tx);
         }
-    }
-
-    /// ACK and BYE for a phone that answered what is no longer wanted.
-    pub(super) fn let_go(&mut self, now: Now, dialog: &mut Dialog, flow: Flow) {
-        self.endpoint.send_ack(dialog.ack(1), flow);
-        let bye = dialog.next_request(Method::Bye);
-        let tx = self.endpoint.request(now.instant, bye, flow);
-        self.by_client_tx.insert(tx, Purpose::Courtesy);
     }
 }
 

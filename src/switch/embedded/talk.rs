@@ -9,7 +9,7 @@ use super::{
 use crate::{
     media,
     model::{CallEnd, CallEnding, CallId, LegId, Side},
-    sip::{ClientTx, DialogId, Flow, Method, Request, Response, ServerTx, sdp},
+    sip::{ClientTx, DialogId, Flow, Method, Request, Response, ServerTx, SessionTimer, sdp},
     spy,
     switch::Event,
 };
@@ -22,7 +22,10 @@ impl<P: MediaPorts> Embedded<P> {
     /// A request inside a dialog of ours.
     pub(super) fn in_dialog(&mut self, now: Now, tx: ServerTx, flow: Flow, request: Request) {
         let known = DialogId::of_request(&request).and_then(|id| self.by_dialog.get(&id)).copied();
-        let Some(id) = known else { return self.endpoint.respond_stateless(tx, request.reply(481, "")) };
+        let Some(id) = known else { return self.in_no_dialog(now, tx, &request) };
+        if self.legs.get(&id).is_some_and(|leg| leg.dialog.is_none()) {
+            return self.early_request(now, tx, flow, id, request);
+        }
         if !self.is_its_phone(now, tx, flow, &request, id) {
             return;
         }
@@ -35,7 +38,9 @@ impl<P: MediaPorts> Embedded<P> {
         leg.pulse = Pulse::new(now.instant);
         match request.method {
             Method::Invite => self.reinvite(now, tx, id, request),
-            Method::Bye => self.bye(now, tx, id, &request),
+            Method::Bye => self.hung_up(now, tx, id, &request),
+            Method::Prack => self.prack(now, tx, flow, id, request),
+            Method::Update => self.update(now, tx, id, request),
             Method::Info => self.info(now, tx, id, &request),
             Method::Options => self.options(tx, &request),
             _ => self.not_allowed(tx, &request),
@@ -59,7 +64,7 @@ impl<P: MediaPorts> Embedded<P> {
         }
     }
 
-    fn bye(&mut self, now: Now, tx: ServerTx, id: LegId, request: &Request) {
+    fn hung_up(&mut self, now: Now, tx: ServerTx, id: LegId, request: &Request) {
         self.respond(now, tx, request, 200);
         match self.legs.get(&id).map(|leg| &leg.role) {
             Some(Role::Party { call, side }) => {
@@ -83,9 +88,12 @@ impl<P: MediaPorts> Embedded<P> {
         }
         self.record(id, Some(CallEnd { at_ms: now.unix_ms, cause, sip_status: None }));
         let Some(call) = self.calls.remove(&id) else { return };
-        if let Stage::Talking { renegotiation: Some(pending) } = call.stage {
+        if let Stage::Talking { renegotiation: Some(pending) } = &call.stage {
             self.respond(now, pending.tx, &pending.request, 487);
-            self.by_client_tx.insert(pending.client, Purpose::Courtesy);
+            let there = self.legs.get(&call.leg(pending.from.other())).and_then(|leg| leg.dialog.clone());
+            if let Some(dialog) = there.map(Box::new) {
+                self.by_client_tx.insert(pending.client, Purpose::Outlived { dialog });
+            }
         }
         for (side, leg) in [(Side::Caller, call.caller), (Side::Callee, call.callee)] {
             if cause.by() != Some(side) {
@@ -94,10 +102,6 @@ impl<P: MediaPorts> Embedded<P> {
             self.close_leg(leg);
         }
         self.event(Event::CallEnded { call: id });
-    }
-
-    pub(super) fn send_bye(&mut self, now: Now, id: LegId) {
-        self.send_in_dialog(now, id, Method::Bye, None);
     }
 
     pub(super) fn send_in_dialog(
@@ -112,6 +116,14 @@ impl<P: MediaPorts> Embedded<P> {
         if let Some((content_type, body)) = body {
             request.set_body(content_type, body);
         }
+        if matches!(request.method, Method::Invite | Method::Update) {
+            leg.session.ask(&mut request.headers);
+            request.headers.push("Allow", super::door::ALLOW);
+            request.headers.push("Supported", super::door::SUPPORTED);
+        }
+        if let (Method::Bye, Some(reason)) = (&request.method, leg.bye_reason) {
+            request.headers.push("Reason", reason);
+        }
         let tx = self.endpoint.request(now.instant, request, leg.flow);
         self.by_client_tx.insert(tx, Purpose::Courtesy);
         Some(tx)
@@ -120,8 +132,12 @@ impl<P: MediaPorts> Embedded<P> {
     /// Forgets a leg and frees its media.
     pub(super) fn close_leg(&mut self, id: LegId) {
         let Some(leg) = self.legs.remove(&id) else { return };
+        self.alarms.set(id, None);
         if let Some(dialog) = leg.dialog {
             self.by_dialog.remove(dialog.id());
+            if let Some(tx) = leg.refreshing {
+                self.by_client_tx.insert(tx, Purpose::Outlived { dialog: Box::new(dialog) });
+            }
         }
         self.by_server_tx.retain(|_, one| *one != id);
         self.presence.touch(leg.party.extension());
@@ -130,7 +146,10 @@ impl<P: MediaPorts> Embedded<P> {
 
     fn reinvite(&mut self, now: Now, tx: ServerTx, id: LegId, request: Request) {
         let Some(leg) = self.legs.get(&id) else { return };
-        if leg.media.awaits_answer || leg.invite.is_some() {
+        if SessionTimer::check(&request.headers).is_err() {
+            return self.respond(now, tx, &request, 422);
+        }
+        if leg.media.awaits_answer || leg.invite.is_some() || leg.refreshing.is_some() {
             return self.respond(now, tx, &request, 491);
         }
         let offer = match read_offer(&request) {
@@ -149,7 +168,7 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     /// A party changes its media. What the other party must know, the direction, is passed on; address and codec are ours.
-    fn renegotiate(
+    pub(super) fn renegotiate(
         &mut self,
         now: Now,
         tx: ServerTx,
@@ -165,6 +184,10 @@ impl<P: MediaPorts> Embedded<P> {
             return self.respond(now, tx, &request, 491);
         }
         let (here, there) = if from == Side::Caller { (*caller, *callee) } else { (*callee, *caller) };
+        let busy = |leg: &Leg| leg.unacknowledged.is_some() || leg.refreshing.is_some();
+        if self.legs.get(&there).is_some_and(busy) {
+            return self.respond(now, tx, &request, 491);
+        }
         let Some(media) = self.legs.get(&here).map(|leg| &leg.media) else { return };
         let before = (media.remote.clone(), media.codec);
         if media.remote.is_some() && media.direction() == offer.session.direction {
@@ -211,6 +234,7 @@ impl<P: MediaPorts> Embedded<P> {
             dialog.refresh_target(&response.headers);
             self.endpoint.send_ack(dialog.ack(cseq.number), flow);
         }
+        self.session_answered(now, there, response);
         self.take_answer(there, &response.body);
         self.join(id);
         self.confirm(now, pending.tx, here, &pending.request);
@@ -253,7 +277,14 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     /// An offer that concerns this leg alone.
-    fn accept_offer(&mut self, now: Now, tx: ServerTx, id: LegId, request: &Request, offer: sdp::Description) {
+    pub(super) fn accept_offer(
+        &mut self,
+        now: Now,
+        tx: ServerTx,
+        id: LegId,
+        request: &Request,
+        offer: sdp::Description,
+    ) {
         let ours = &self.config.codecs;
         let taken = self.legs.get_mut(&id).and_then(|leg| {
             let current = leg.media.codec;
@@ -276,7 +307,7 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     /// A new offer to a phone in a call: the codec that is agreed, and what its other party leaves of the directions.
-    fn offer_to(&mut self, id: LegId) -> Option<Vec<u8>> {
+    pub(super) fn offer_to(&mut self, id: LegId) -> Option<Vec<u8>> {
         let (direction, events) = self.toward(id);
         let media = &mut self.legs.get_mut(&id)?.media;
         Some(media.offer(media.codec.into_iter().collect(), direction, events))
@@ -292,7 +323,7 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     /// Tells the media plane what this leg agreed on; a change of direction may be a hold.
-    fn apply(&mut self, id: LegId) {
+    pub(super) fn apply(&mut self, id: LegId) {
         let Some(leg) = self.legs.get(&id) else { return };
         match leg.role {
             Role::Party { call, .. } => self.join(call),
@@ -310,16 +341,21 @@ impl<P: MediaPorts> Embedded<P> {
         self.confirm_with(now, tx, id, request, body);
     }
 
-    fn confirm_with(&mut self, now: Now, tx: ServerTx, id: LegId, request: &Request, body: Option<Vec<u8>>) {
+    pub(super) fn confirm_with(&mut self, now: Now, tx: ServerTx, id: LegId, request: &Request, body: Option<Vec<u8>>) {
         let Some(Leg { flow, .. }) = self.legs.get(&id) else { return };
         let mut response = request.reply(200, "");
-        response.headers.push("Contact", format!("<{}>", self.contact(*flow)));
-        response.headers.push("Allow", super::door::ALLOW);
+        self.introduce(*flow, &mut response.headers);
+        self.accept_session(now, id, request, &mut response);
         if let Some(body) = body {
             response.set_body(sdp::CONTENT_TYPE, body);
         }
-        self.by_server_tx.retain(|_, one| *one != id);
-        self.by_server_tx.insert(tx, id);
+        if request.method == Method::Invite {
+            self.by_server_tx.retain(|_, one| *one != id);
+            self.by_server_tx.insert(tx, id);
+            if let Some(leg) = self.legs.get_mut(&id) {
+                leg.unacknowledged = Some(tx);
+            }
+        }
         self.endpoint.respond(now.instant, tx, response);
     }
 

@@ -3,10 +3,12 @@
 
 mod changes;
 mod descriptions;
+mod early;
 mod ends;
 mod presence;
 mod pulse;
 mod record;
+mod sessions;
 mod strangers;
 
 use super::*;
@@ -30,7 +32,7 @@ struct AnyPort(u16);
 
 impl MediaPorts for AnyPort {
     fn open(&mut self, _leg: LegId) -> Result<SocketAddr, NoFreePort> {
-        self.0 += 2;
+        self.0 = if self.0 < 60_000 { self.0 + 2 } else { 10_000 };
         Ok(format!("192.0.2.1:{}", self.0).parse().unwrap())
     }
 }
@@ -98,7 +100,7 @@ impl Rig {
                 ha1_sha256: ha1(phone, Algorithm::Sha256),
                 digest: (phone == SHA256_PHONE).then(|| vec![Algorithm::Sha256]),
             })),
-            endpoint: Endpoint::new(EndpointConfig::default(), entropy.fork()),
+            endpoint: Endpoint::new(EndpointConfig { invite_rate: None, ..EndpointConfig::default() }, entropy.fork()),
             registrar,
             authenticator: Authenticator::new(DOMAIN, [5; 32]),
             ports: AnyPort(10_000),
@@ -215,12 +217,19 @@ impl Rig {
     }
 
     fn answer(&mut self, phone: &str, request: &Request, code: u16, body: Vec<u8>) {
+        self.answer_with(phone, request, code, &[], body);
+    }
+
+    /// With these headers, but for those whose value is empty.
+    fn answer_with(&mut self, phone: &str, request: &Request, code: u16, rows: &[(&str, &str)], body: Vec<u8>) {
         let mut response = request.reply(code, "");
         let to = request.headers.to().unwrap();
         if to.tag().is_none() {
             response.headers.set("To", to.with_param("tag", &format!("t{phone}")));
         }
         response.headers.push("Contact", format!("<sip:{phone}@{}>", address(phone)));
+        let rows = rows.iter().filter(|(_, value)| !value.is_empty());
+        rows.for_each(|(name, value)| response.headers.push(name, value));
         if !body.is_empty() {
             response.set_body("application/sdp", body);
         }
@@ -277,6 +286,16 @@ impl Rig {
         self.command(Command::Attach { session, leg, call, side: Side::Callee, mode });
         session
     }
+}
+
+/// A request of 1001 in the dialog that the ring opened.
+fn from_callee(rig: &mut Rig, method: Method, ring: &Request, cseq: u32) -> Request {
+    let mut request = rig.request(method.clone(), "1001", "x", vec![]);
+    request.headers.set("From", format!("{};tag=t1001", ring.headers.get("To").unwrap()));
+    request.headers.set("To", ring.headers.get("From").unwrap());
+    request.headers.set("Call-ID", ring.headers.call_id());
+    request.headers.set("CSeq", format!("{cseq} {method}"));
+    request
 }
 
 fn binding(phone: &str) -> Binding {

@@ -320,8 +320,11 @@ fn play(pair: &mut Pair, script: Script) {
                     let (_, invite) = ringing.take().unwrap();
                     pair.answer(tx, &invite, 487);
                 }
-                Event::Ack { .. } | Event::Unacked { .. } => {}
-                Event::Response { .. } | Event::TimedOut { .. } | Event::TransportFailed { .. } => unreachable!(),
+                Event::Ack { .. } | Event::Unacked { .. } | Event::Unpracked { .. } => {}
+                Event::Response { .. }
+                | Event::Settled { .. }
+                | Event::TimedOut { .. }
+                | Event::TransportFailed { .. } => unreachable!(),
             }
         }
         while let Some(event) = pair.phone_events.pop_front() {

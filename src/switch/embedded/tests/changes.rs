@@ -11,7 +11,7 @@ fn hold(rig: &mut Rig, ok: &Response) -> (Request, Request) {
     (hold, passed_on)
 }
 
-fn cancel(rig: &mut Rig, invite: &Request) {
+pub fn cancel(rig: &mut Rig, invite: &Request) {
     let mut cancel = Request::new(Method::Cancel, invite.uri.clone());
     for name in ["Via", "From", "To", "Call-ID"] {
         cancel.headers.copy(name, &invite.headers);

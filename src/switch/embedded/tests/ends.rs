@@ -29,10 +29,7 @@ fn both_phones_may_hang_up_at_once() {
     let bye = rig.in_dialog("1000", Method::Bye, &ok, 3);
     rig.send("1000", &Message::Request(bye));
     rig.received("1001", Method::Bye);
-    let mut crossing = rig.request(Method::Bye, "1001", "x", vec![]);
-    crossing.headers.set("From", format!("{};tag=t1001", ring.headers.get("To").unwrap()));
-    crossing.headers.set("To", ring.headers.get("From").unwrap());
-    crossing.headers.set("Call-ID", ring.headers.call_id());
+    let crossing = from_callee(&mut rig, Method::Bye, &ring, 1);
     rig.send("1001", &Message::Request(crossing));
     rig.response("1001", 481);
     assert!(rig.switch.is_idle());
@@ -121,4 +118,133 @@ fn a_call_that_ends_under_supervisors_leaves_no_trace_of_them() {
     rig.talk();
     let matrix = rig.matrices.last().unwrap();
     assert!(matrix.rows().all(|(listener, sources)| listener != leg && !sources.contains(&leg)));
+}
+
+fn answer_as(rig: &mut Rig, tag: &str, ring: &Request) {
+    let mut forked = ring.clone();
+    forked.headers.set("To", format!("{};tag={tag}", ring.headers.get("To").unwrap()));
+    rig.answer("1001", &forked, 200, sdp_of("1001", "sendrecv"));
+}
+
+/// A proxy behind one contact rang several phones (RFC 3261 §13.2.2.4).
+#[test]
+fn of_several_forks_that_answer_one_ring_the_first_talks_and_each_other_gets_ack_and_bye() {
+    let mut rig = Rig::new();
+    rig.invite("1000", "1001");
+    let ring = rig.received("1001", Method::Invite);
+    for tag in ["first", "second", "third"] {
+        answer_as(&mut rig, tag, &ring);
+        let ack = rig.received("1001", Method::Ack);
+        assert_eq!(ack.headers.to().unwrap().tag(), Some(tag));
+        if tag != "first" {
+            let bye = rig.received("1001", Method::Bye);
+            assert_eq!(bye.headers.to().unwrap().tag(), Some(tag));
+        }
+    }
+    assert!(rig.words("1001").is_empty());
+    assert_eq!(rig.call().state, CallState::Talking);
+    for _ in 0..80 {
+        rig.after(Duration::from_secs(1));
+    }
+    assert!(rig.switch.by_client_tx.is_empty(), "nobody else can answer any more");
+}
+
+#[test]
+fn of_several_forks_that_answer_after_the_caller_gave_up_each_gets_ack_and_bye() {
+    let mut rig = Rig::new();
+    let invite = rig.invite("1000", "1001");
+    let ring = rig.received("1001", Method::Invite);
+    rig.answer("1001", &ring, 180, vec![]);
+    super::changes::cancel(&mut rig, &invite);
+    rig.response("1000", 487);
+    rig.received("1001", Method::Cancel);
+    for tag in ["first", "second"] {
+        answer_as(&mut rig, tag, &ring);
+        rig.received("1001", Method::Ack);
+        rig.received("1001", Method::Bye);
+    }
+    assert!(rig.switch.is_idle());
+}
+
+/// RFC 3261 §15: the callee's BYE comes before the caller's ACK.
+#[test]
+fn a_caller_that_has_not_acknowledged_its_200_is_told_of_the_end_after_its_ack() {
+    let mut rig = Rig::new();
+    rig.invite("1000", "1001");
+    let ring = rig.received("1001", Method::Invite);
+    rig.answer("1001", &ring, 200, sdp_of("1001", "sendrecv"));
+    let ok = rig.response("1000", 200);
+    callee_hangs_up(&mut rig, &ring);
+    assert!(rig.switch.calls().is_empty());
+    assert!(rig.words("1000").is_empty() && !rig.switch.is_idle());
+    rig.ack("1000", &ok);
+    rig.received("1000", Method::Bye);
+    assert!(rig.switch.is_idle());
+}
+
+#[test]
+fn a_caller_that_never_acknowledges_its_200_is_told_of_the_end_all_the_same_and_may_say_bye_itself() {
+    for says_bye in [false, true] {
+        let mut rig = Rig::new();
+        rig.invite("1000", "1001");
+        let ring = rig.received("1001", Method::Invite);
+        rig.answer("1001", &ring, 200, sdp_of("1001", "sendrecv"));
+        let ok = rig.response("1000", 200);
+        callee_hangs_up(&mut rig, &ring);
+        if says_bye {
+            let bye = rig.in_dialog("1000", Method::Bye, &ok, 3);
+            rig.send("1000", &Message::Request(bye));
+            rig.response("1000", 200);
+            assert!(rig.switch.is_idle());
+        }
+        for _ in 0..40 {
+            rig.after(Duration::from_secs(1));
+        }
+        let byes = rig.words("1000").iter().filter(|word| *word == "BYE").count();
+        assert_eq!(byes > 0, !says_bye);
+        assert!(rig.switch.is_idle());
+    }
+}
+
+fn callee_hangs_up(rig: &mut Rig, ring: &Request) {
+    let bye = from_callee(rig, Method::Bye, ring, 1);
+    rig.send("1001", &Message::Request(bye));
+    rig.response("1001", 200);
+}
+
+/// RFC 5407 §3.1.5 from our side: the call ends under a change of media, and the phone accepts the change all the same.
+#[test]
+fn a_change_of_media_that_is_accepted_after_the_end_is_acknowledged() {
+    let mut rig = Rig::new();
+    let (ok, _) = rig.talk();
+    let mut hold = rig.in_dialog("1000", Method::Invite, &ok, 3);
+    hold.set_body("application/sdp", sdp_of("1000", "sendonly"));
+    rig.send("1000", &Message::Request(hold));
+    let passed_on = rig.received("1001", Method::Invite);
+    let bye = rig.in_dialog("1000", Method::Bye, &ok, 4);
+    rig.send("1000", &Message::Request(bye));
+    rig.response("1000", 487);
+    rig.received("1001", Method::Bye);
+    rig.answer("1001", &passed_on, 200, sdp_of("1001", "recvonly"));
+    rig.received("1001", Method::Ack);
+    assert!(rig.switch.is_idle());
+}
+
+/// RFC 3261 §14.1: no INVITE to a phone whose own INVITE is not settled.
+#[test]
+fn a_callee_that_changes_its_media_before_the_callers_ack_is_asked_to_wait() {
+    let mut rig = Rig::new();
+    rig.invite("1000", "1001");
+    let ring = rig.received("1001", Method::Invite);
+    rig.answer("1001", &ring, 200, sdp_of("1001", "sendrecv"));
+    let ok = rig.response("1000", 200);
+    let mut hold = from_callee(&mut rig, Method::Invite, &ring, 1);
+    hold.set_body("application/sdp", sdp_of("1001", "sendonly"));
+    rig.send("1001", &Message::Request(hold.clone()));
+    rig.response("1001", 491);
+    rig.ack("1000", &ok);
+    hold.headers.set("CSeq", "2 INVITE");
+    hold.headers.set("Via", format!("SIP/2.0/UDP {};branch=z9hG4bKlater;rport", address("1001")));
+    rig.send("1001", &Message::Request(hold));
+    rig.received("1000", Method::Invite);
 }

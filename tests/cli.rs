@@ -294,6 +294,75 @@ fn wrong_words_exit_with_two_and_help_with_zero() {
     assert!(!desk.path("data").exists(), "and nothing was made");
 }
 
+/// A WAV file: its data chunk claims `claimed` bytes, whatever follows.
+fn wav(format: u16, rate: u32, channels: u16, bits: u16, claimed: u32, data: &[u8]) -> Vec<u8> {
+    let block = channels * bits / 8;
+    let mut bytes = b"RIFF".to_vec();
+    bytes.extend((36 + claimed).to_le_bytes());
+    bytes.extend(b"WAVEfmt \x10\0\0\0");
+    [format, channels].iter().for_each(|word| bytes.extend(word.to_le_bytes()));
+    [rate, rate * u32::from(block)].iter().for_each(|long| bytes.extend(long.to_le_bytes()));
+    [block, bits].iter().for_each(|word| bytes.extend(word.to_le_bytes()));
+    bytes.extend(b"data");
+    bytes.extend(claimed.to_le_bytes());
+    bytes.extend(data);
+    bytes
+}
+
+/// 50 ms of silence, 100 ms of the key 5 at half of full scale, 50 ms of silence.
+fn key_5(rate: u32) -> Vec<u8> {
+    let turns = |hz: f64, n: u32| (std::f64::consts::TAU * hz * f64::from(n) / f64::from(rate)).sin();
+    let sample = |n: u32| match n * 1000 / rate {
+        50..150 => (8000.0 * (turns(770.0, n) + turns(1336.0, n))) as i16,
+        _ => 0,
+    };
+    (0..rate / 5).flat_map(|n| sample(n).to_le_bytes()).collect()
+}
+
+#[test]
+fn recordings_of_8_and_16_khz_are_listened_to() {
+    let desk = Desk::new();
+    for rate in [8000, 16_000] {
+        let data = key_5(rate);
+        fs::write(desk.path("key.wav"), wav(1, rate, 1, 16, data.len() as u32, &data)).unwrap();
+        let heard = desk.run("dtmf key.wav").ok();
+        assert!(heard.starts_with('@') && heard.ends_with(" 5\n") && heard.lines().count() == 1, "{heard}");
+    }
+}
+
+#[test]
+fn a_recording_that_cannot_be_listened_to_says_what_to_do() {
+    let desk = Desk::new();
+    let second = [0; 16_000];
+    let table: &[(&str, Vec<u8>, &str)] = &[
+        ("a file without a byte", vec![], "is not a WAV file; make it 8 or 16 kHz"),
+        ("text", b"not audio at all, but long enough for a header of 44 bytes".to_vec(), "is not a WAV file; make it"),
+        ("a header that ends within itself", wav(1, 8000, 1, 16, 16_000, &[])[..30].to_vec(), "is not a WAV file"),
+        ("no sample", wav(1, 8000, 1, 16, 0, &[]), "holds 0 sample(s): no key is shorter than 23 ms; record it again"),
+        ("one sample", wav(1, 8000, 1, 16, 2, &[1, 0]), "holds 1 sample(s): no key is shorter than 23 ms"),
+        (
+            "48 kHz stereo",
+            wav(1, 48_000, 2, 16, 16_000, &second),
+            "is 48000 Hz, 2 channel(s), 16 bits (integers); make",
+        ),
+        ("stereo", wav(1, 8000, 2, 16, 16_000, &second), "is 8000 Hz, 2 channel(s), 16 bits (integers); make it"),
+        ("float", wav(3, 8000, 1, 32, 16_000, &second), "is 8000 Hz, 1 channel(s), 32 bits (floating point); make it"),
+        ("8 bits", wav(1, 8000, 1, 8, 16_000, &second), "is 8000 Hz, 1 channel(s), 8 bits (integers); make it"),
+        (
+            "cut short",
+            wav(1, 8000, 1, 16, 16_000, &second[..999]),
+            "is cut short: 499 of 8000 samples are there; record",
+        ),
+        ("nothing behind the header", wav(1, 8000, 1, 16, 16_000, &[]), "is cut short: 0 of 8000 samples are there"),
+    ];
+    for (name, bytes, error) in table {
+        fs::write(desk.path("bad.wav"), bytes).unwrap();
+        let said = desk.run("dtmf bad.wav").failed();
+        assert!(said.contains("bad.wav: ") && said.contains(error), "{name}: {said}");
+    }
+    assert!(desk.run("dtmf none.wav").failed().contains("none.wav: cannot be read"));
+}
+
 #[test]
 fn what_is_taken_is_not_overwritten() {
     let desk = Desk::furnished();

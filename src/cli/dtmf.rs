@@ -7,7 +7,8 @@ use crate::{
 };
 use anyhow::Context;
 use std::{
-    io::Write,
+    fs::File,
+    io::{BufReader, Write},
     path::{Path, PathBuf},
 };
 
@@ -35,26 +36,39 @@ fn digits(samples: &[i16]) -> impl Iterator<Item = (usize, Digit)> {
     })
 }
 
-/// The samples of a recording at 8 kHz.
+/// The samples of a recording at 8 kHz. An error says what to do.
 pub fn read(file: &Path) -> anyhow::Result<Vec<i16>> {
-    let reader = hound::WavReader::open(file).map_err(|error| match error {
-        hound::Error::IoError(cause) => anyhow::Error::from(cause).context("cannot be read"),
-        cause => anyhow::Error::from(cause).context("not a WAV file"),
-    })?;
+    let opened = File::open(file).context("cannot be read")?;
+    let reader = hound::WavReader::new(BufReader::new(opened));
+    let reader = reader.map_err(|_| anyhow::anyhow!("is not a WAV file; {CONVERT}"))?;
     let spec = reader.spec();
-    let sixteen_bits = spec.bits_per_sample == 16 && spec.sample_format == hound::SampleFormat::Int;
-    let rates = [RATE, clip::FILE_SAMPLE_RATE];
+    let kind = if spec.sample_format == hound::SampleFormat::Float { "floating point" } else { "integers" };
+    let right = spec.channels == 1 && spec.bits_per_sample == 16 && spec.sample_format == hound::SampleFormat::Int;
     anyhow::ensure!(
-        spec.channels == 1 && sixteen_bits && rates.contains(&spec.sample_rate),
-        "must be 8 or 16 kHz, mono, 16 bits; this is {} Hz, {} channel(s), {} bits",
+        right && [RATE, clip::FILE_SAMPLE_RATE].contains(&spec.sample_rate),
+        "is {} Hz, {} channel(s), {} bits ({kind}); {CONVERT}",
         spec.sample_rate,
         spec.channels,
         spec.bits_per_sample
     );
-    let samples: Vec<i16> = reader.into_samples().collect::<Result<_, _>>().context("cut short or damaged")?;
-    Ok(if spec.sample_rate == RATE { samples } else { halve_rate(&samples) })
+    let (declared, rate) = (reader.len(), spec.sample_rate);
+    let samples: Vec<i16> = reader.into_samples().map_while(Result::ok).collect();
+    anyhow::ensure!(
+        samples.len() == declared as usize,
+        "is cut short: {} of {declared} samples are there; record or copy it again",
+        samples.len()
+    );
+    anyhow::ensure!(
+        samples.len() >= (rate as usize * MIN_MS).div_ceil(1000),
+        "holds {} sample(s): no key is shorter than {MIN_MS} ms; record it again",
+        samples.len()
+    );
+    Ok(if rate == RATE { samples } else { halve_rate(&samples) })
 }
 
+const CONVERT: &str = "make it 8 or 16 kHz, mono, 16 bits, as by `sox FILE -r 8000 -c 1 -b 16 -e signed NEW.wav`";
+/// What is shorter is no key for any receiver (ITU-T Q.24).
+const MIN_MS: usize = 23;
 const RATE: u32 = 8000;
 const SAMPLES_PER_MS: usize = 8;
 const CHUNK_SAMPLES: usize = 160;
@@ -114,8 +128,8 @@ mod tests {
         let text = folder.path().join("text.wav");
         std::fs::write(&text, "not audio").unwrap();
         let refusal = |file: PathBuf| format!("{:#}", printed(&[file]).unwrap_err());
-        assert!(refusal(stereo).contains("this is 8000 Hz, 2 channel(s), 16 bits"));
-        assert!(refusal(text).contains("text.wav: not a WAV file"));
+        assert!(refusal(stereo).contains("is 8000 Hz, 2 channel(s), 16 bits (integers); make it"));
+        assert!(refusal(text).contains("text.wav: is not a WAV file; make it"));
         assert!(refusal(folder.path().join("none.wav")).contains("none.wav: cannot be read"));
     }
 }

@@ -149,8 +149,9 @@ impl Press {
     /// A press stamped anew. No sender that obeys the RFC does either: a press begins with a marker, which follows the last
     /// packet of the one before it, and it begins after that one has ended.
     fn restamped(&self, report: &Report) -> bool {
+        let passed = report.timestamp.wrapping_sub(self.timestamp);
         let directly_behind = self.advance(report) == 1 && report.event.duration >= self.duration;
-        directly_behind || report.timestamp.wrapping_sub(self.timestamp) < u32::from(self.duration)
+        passed <= FULL && directly_behind || passed < u32::from(self.duration)
     }
 
     /// A press longer than the duration field goes on in a new segment without a marker, stamped where the full one before
@@ -158,7 +159,8 @@ impl Press {
     fn next_segment(&self, silence: Duration, report: &Report) -> bool {
         let passed = report.timestamp.wrapping_sub(self.timestamp);
         let nearly = self.duration >= SEGMENT_FULL_FROM && (u32::from(self.duration)..=FULL).contains(&passed);
-        !self.ended && (passed.is_multiple_of(FULL) || silence <= RESTAMPED_WITHIN && nearly)
+        let exactly = passed <= MAX_SEGMENTS * FULL && passed.is_multiple_of(FULL);
+        !self.ended && (exactly || silence <= RESTAMPED_WITHIN && nearly)
     }
 
     fn advance(&self, report: &Report) -> i16 {
@@ -190,6 +192,8 @@ const PRESS_MEMORY: Duration = Duration::from_secs(30);
 const RESTAMPED_WITHIN: Duration = Duration::from_millis(75);
 /// The longest duration that a segment can say.
 const FULL: u32 = u16::MAX as u32;
+/// As many as fit into the memory of a press, at 48 kHz.
+const MAX_SEGMENTS: u32 = 22;
 /// Within 100 ms (at 48 kHz) of the largest duration, a segment counts as full.
 const SEGMENT_FULL_FROM: u16 = u16::MAX - 4800;
 

@@ -128,6 +128,11 @@ fn every_deviation_that_senders_are_known_for_gives_the_keys_that_were_pressed()
             "5",
         ),
         (
+            "a timestamp that leaps back without a marker is a stream that begins anew",
+            &[(0, 1, 9000, M, 5, NO, 160), (20, 2, 1000, NO, 5, E, 320), (80, 3, 9500, NO, 5, NO, 160)],
+            "555",
+        ),
+        (
             "first duration zero",
             &[(0, 1, 100, M, 5, NO, 0), (20, 2, 100, NO, 5, NO, 160), (40, 3, 100, NO, 5, E, 320)],
             "5",

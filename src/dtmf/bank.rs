@@ -25,6 +25,30 @@ impl Bins {
     pub fn at(&self, tone: usize) -> Complex {
         Complex { re: self.re[tone], im: self.im[tone] }
     }
+
+    /// As they would be one hop later, had each tone gone on turning as it did since `before`.
+    pub fn carried_on(&self, before: &Self) -> Self {
+        self.turned(&self.turn_since(before))
+    }
+
+    /// How far each tone has turned since `before`, as a number of length one.
+    pub fn turn_since(&self, before: &Self) -> Self {
+        let mut turn = Self::default();
+        for tone in 0..TONES {
+            let angle = self.at(tone).turn_since(before.at(tone));
+            (turn.im[tone], turn.re[tone]) = angle.sin_cos();
+        }
+        turn
+    }
+
+    pub fn turned(&self, by: &Self) -> Self {
+        let mut turned = Self::default();
+        for tone in 0..TONES {
+            turned.re[tone] = self.re[tone] * by.re[tone] - self.im[tone] * by.im[tone];
+            turned.im[tone] = self.re[tone] * by.im[tone] + self.im[tone] * by.re[tone];
+        }
+        turned
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -68,14 +92,10 @@ pub fn correlate(window: &[f32; WINDOW], hop: usize) -> Bins {
             sums[TONES + tone] += odd * wave[TONES + tone];
         }
     }
-    let turn = &bank.turns[hop % HOPS_PER_SECOND];
     let mut bins = Bins::default();
-    for tone in 0..TONES {
-        let (re, im) = (sums[tone], sums[TONES + tone]);
-        bins.re[tone] = re * turn.re[tone] - im * turn.im[tone];
-        bins.im[tone] = re * turn.im[tone] + im * turn.re[tone];
-    }
-    bins
+    bins.re.copy_from_slice(&sums[..TONES]);
+    bins.im.copy_from_slice(&sums[TONES..]);
+    bins.turned(&bank.turns[hop % HOPS_PER_SECOND])
 }
 
 /// A whole number of hertz turns a whole number of times in a second: then the table of turns begins again.

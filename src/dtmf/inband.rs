@@ -37,8 +37,21 @@ impl InBand {
         heard
     }
 
+    /// Is told that so many samples did not come, which is not a pause: what sounds on both sides of them is one sound.
+    /// So much that a pause may hide in it begins anew.
+    pub fn lost(&mut self, samples: usize) {
+        if samples > MAX_LOST {
+            *self = Self::default();
+        } else if samples > 0 {
+            self.past.tear();
+            self.presses.lost(samples.div_ceil(HOP) as u32);
+        }
+    }
+
     fn hop(&mut self) -> Option<Digit> {
-        self.past.analyse();
+        if !self.past.analyse() {
+            return None;
+        }
         let strongest = judge::strongest(&self.past);
         let held = self.presses.hold(&self.past, strongest);
         let key = strongest.filter(|key| Some(*key) != held)?;
@@ -63,11 +76,23 @@ pub struct Past {
     bins: [Bins; HOPS],
     newest: usize,
     hop: usize,
+    seam: Seam,
+}
+
+/// Where the newest window lies to the last place at which samples were lost.
+#[derive(Clone, Copy)]
+enum Seam {
+    /// Beyond it.
+    None,
+    /// The next one reaches across.
+    Across,
+    /// The next one is the first beyond.
+    Beyond,
 }
 
 impl Past {
     fn new() -> Self {
-        Self { samples: [0.0; ROOM], filled: KEPT, bins: [Bins::default(); HOPS], newest: 0, hop: 0 }
+        Self { samples: [0.0; ROOM], filled: KEPT, bins: [Bins::default(); HOPS], newest: 0, hop: 0, seam: Seam::None }
     }
 
     /// Takes what is missing to a hop; the rest of the samples.
@@ -89,12 +114,43 @@ impl Past {
         self.filled.is_multiple_of(HOP)
     }
 
-    fn analyse(&mut self) {
+    /// Takes in the newest hop; `false` when lost samples leave nothing of it to judge.
+    fn analyse(&mut self) -> bool {
         self.hop = (self.hop + 1) % bank::HOPS_PER_SECOND;
-        self.newest = (self.newest + 1) % HOPS;
+        let seam = std::mem::replace(&mut self.seam, Seam::None);
+        if let Seam::Across = seam {
+            let carried_on = self.bins(0).carried_on(self.bins(1));
+            self.push(carried_on);
+            self.seam = Seam::Beyond;
+            return false;
+        }
         let loud = |window: &&[f32; WINDOW]| window.iter().any(|sample| sample.abs() >= QUIET);
         let bins = self.samples(0).filter(loud).map(|window| bank::correlate(window, self.hop));
-        self.bins[self.newest] = bins.unwrap_or_default();
+        let bins = bins.unwrap_or_default();
+        if let Seam::Beyond = seam {
+            self.lead_into(&bins);
+        }
+        self.push(bins);
+        true
+    }
+
+    /// What comes next does not follow on what came last. A hop that was begun is dropped.
+    fn tear(&mut self) {
+        self.filled -= self.filled % HOP;
+        self.seam = Seam::Across;
+    }
+
+    /// How far a tone turned while nothing came is not known: it is taken to have turned as before.
+    fn lead_into(&mut self, bins: &Bins) {
+        let turn = bins.turn_since(&self.bins(0).carried_on(self.bins(1)));
+        for past in &mut self.bins {
+            *past = past.turned(&turn);
+        }
+    }
+
+    fn push(&mut self, bins: Bins) {
+        self.newest = (self.newest + 1) % HOPS;
+        self.bins[self.newest] = bins;
     }
 
     /// The bins of so many hops ago.
@@ -111,6 +167,9 @@ impl Past {
 
 /// Hops that are remembered: 80 ms of a tone, and what was 45 ms before it.
 pub const HOPS: usize = 32;
+/// 60 ms: three frames. A pause between two presses is hardly shorter (40 ms are the least that Q.24 knows), so in more
+/// than this there may have been one. Row: frames lost.
+const MAX_LOST: usize = 480;
 /// −54 dBm0: no tone that is looked for stays below in a whole window.
 const QUIET: f32 = 48.0;
 /// Samples that stay when older ones go: enough to look at what was before a tone.

@@ -10,6 +10,8 @@ use crate::model::Digit;
 #[derive(Default)]
 pub struct Presses {
     last: Option<Press>,
+    /// Of which it is not known yet whether the key sounded on.
+    lost_hops: u32,
 }
 
 /// The last press, and how long it has not been heard.
@@ -22,14 +24,20 @@ struct Press {
 impl Presses {
     /// The key that is still held after the newest hop, which holds most of `strongest`.
     pub fn hold(&mut self, past: &Past, strongest: Option<Key>) -> Option<Key> {
+        let lost = std::mem::take(&mut self.lost_hops);
         let press = self.last.as_mut()?;
         let bins = past.bins(0);
         let key = press.sound.key;
         let level = (bins.at(key.low).length() / press.sound.low).min(bins.at(key.high).length() / press.sound.high);
         let heard = press.held && strongest == Some(key) && level >= PRESENT;
-        press.silent_hops = if heard { 0 } else { press.silent_hops.saturating_add(1) };
+        press.silent_hops = if heard { 0 } else { press.silent_hops.saturating_add(lost).saturating_add(1) };
         press.held &= press.silent_hops < RELEASE_HOPS;
         press.held.then_some(key)
+    }
+
+    /// So many hops did not come: the key sounded in them if it does after them.
+    pub fn lost(&mut self, hops: u32) {
+        self.lost_hops = self.lost_hops.saturating_add(hops);
     }
 
     /// A key that is evident: its digit, unless it is an echo.

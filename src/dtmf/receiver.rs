@@ -47,6 +47,11 @@ impl Receiver {
         }
     }
 
+    /// So many samples of the audio did not come.
+    pub fn lost(&mut self, samples: usize) {
+        self.in_band.lost(samples);
+    }
+
     /// A digit that came by SIP INFO.
     pub fn info(&mut self, now: Instant, digit: Digit) {
         self.hear(now, digit, Carrier::Info);

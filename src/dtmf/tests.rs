@@ -133,6 +133,70 @@ fn an_interruption_of_12_ms_or_a_lost_frame_does_not_part_a_press_and_a_pause_of
     }
 }
 
+/// What is heard when this part of the frames does not come: by an ear that is told of it, and by one that is not.
+fn heard_with_losses(dice: &mut Dice, sound: &[f32], part: f32) -> [String; 2] {
+    let (mut told, mut untold) = (InBand::default(), InBand::default());
+    let mut heard = [String::new(), String::new()];
+    let mut lost = 0;
+    for frame in sound.chunks(160) {
+        let mut frame: Vec<i16> = frame.iter().map(|sample| sample.round() as i16).collect();
+        if dice.below_one() < part {
+            lost += frame.len();
+            frame.fill(0);
+        } else {
+            told.lost(std::mem::take(&mut lost));
+            heard[0].extend(told.hear(&frame).map(Digit::as_char));
+        }
+        heard[1].extend(untold.hear(&frame).map(Digit::as_char));
+    }
+    heard
+}
+
+#[test]
+fn an_ear_that_is_told_of_a_tenth_of_the_frames_lost_hears_every_key_once() {
+    let mut dice = Dice(16);
+    let (mut told_wrong, mut untold_wrong) = (0, 0);
+    for on_ms in [100.0, 160.0].repeat(20) {
+        let sound = entry(&mut dice, Touch { on_ms, off_ms: 100.0, ..PLAIN });
+        let [told, untold] = heard_with_losses(&mut dice, &sound, 0.1);
+        told_wrong += usize::from(told != KEYS);
+        untold_wrong += usize::from(untold != KEYS);
+    }
+    assert!(told_wrong <= 1, "{told_wrong} of 40 entries; in one, three frames of one key are lost");
+    assert!(untold_wrong >= 10, "losses that do little harm prove nothing: {untold_wrong} of 40");
+}
+
+/// Two presses of one key, and so many samples lost from some place on.
+fn twice_with_a_loss(pause_ms: usize, from: usize, lost: usize) -> String {
+    let mut dice = Dice(17);
+    let touch = Touch { on_ms: 100.0, ..PLAIN };
+    let parts = [press(&mut dice, '5', touch), vec![0.0; pause_ms * 8], press(&mut dice, '5', touch), vec![0.0; 800]];
+    let samples: Vec<i16> = parts.concat().iter().map(|sample| *sample as i16).collect();
+    let mut ear = InBand::default();
+    let mut heard = String::new();
+    let mut hear = |ear: &mut InBand, part: &[i16]| {
+        heard.extend(part.chunks(160).filter_map(|frame| ear.hear(frame)).map(Digit::as_char));
+    };
+    hear(&mut ear, &samples[..from]);
+    ear.lost(lost);
+    hear(&mut ear, &samples[from + lost..]);
+    heard
+}
+
+#[test]
+fn a_frame_lost_in_or_beside_a_pause_does_not_hide_it() {
+    for from in 640..1280 {
+        assert_eq!(twice_with_a_loss(45, from, 160), "55", "from {from} on");
+    }
+}
+
+#[test]
+fn a_loss_that_may_hide_a_pause_parts_two_presses() {
+    for from in 400..800 {
+        assert_eq!(twice_with_a_loss(45, from, 640), "55", "from {from} on");
+    }
+}
+
 #[test]
 fn white_noise_7_db_below_the_tones_is_borne() {
     let mut dice = Dice(8);

@@ -2,8 +2,9 @@
 
 use super::{
     Event, LegParams,
-    codec::{self, Decoder, Encoder, MAX_FRAME_BYTES, MAX_PACKET_SAMPLES},
+    codec::{self, Decoder, Encoder, MAX_FRAME_BYTES, MAX_PACKET_SAMPLES, SAMPLE_RATE},
     ear::Ear,
+    gap::{Gap, Gaps},
     plane::{Out, Token},
     player::Player,
     rate::{Narrower, Rate},
@@ -24,6 +25,9 @@ pub const MAX_PACKETS_PER_FRAME: u32 = 64;
 const FRAME_TIME: Duration = Duration::from_millis(20);
 /// How many ticks a listener waits for the mix to reach what it last heard relayed.
 const HANDOVER_TICKS: u8 = 8;
+
+/// 100 ms: silence that ends whatever sounded. More of it tells the ear for digits no more.
+const ENDING_SAMPLES: usize = 800;
 
 /// Counted since the leg was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,6 +53,8 @@ pub(super) struct Leg {
     pub digits: Option<Box<dtmf::Receiver>>,
     /// Its digits are told.
     listens: bool,
+    /// Of the audio in which digits are listened for.
+    gaps: Gaps,
     pub statistics: LegStatistics,
     /// Exist while they are used.
     incoming: Option<Box<Incoming>>,
@@ -120,6 +126,7 @@ impl Leg {
             player: None,
             digits: None,
             listens: false,
+            gaps: Gaps::default(),
             statistics: LegStatistics::default(),
             incoming: None,
             outgoing: None,
@@ -175,8 +182,12 @@ impl Leg {
             ear.put(now, packet, samples);
         }
         if let Some(receiver) = self.digits.as_mut().filter(|_| self.listens) {
-            let mut narrow = [0; MAX_PACKET_SAMPLES];
-            receiver.audio(now, incoming.telephone_band(params.codec, samples, &mut narrow));
+            let gap = self.gaps.before(packet, codec::duration(params.codec, packet.payload));
+            if gap != Gap::TooLate {
+                let mut narrow = [0; MAX_PACKET_SAMPLES];
+                hear_gap(receiver, now, gap, params.codec);
+                receiver.audio(now, incoming.telephone_band(params.codec, samples, &mut narrow));
+            }
         }
         self.tell_digits(now, out);
     }
@@ -354,6 +365,16 @@ impl Incoming {
             Rate::Narrow => samples,
             Rate::Wide => self.narrower.narrow(samples, narrow),
         }
+    }
+}
+
+/// What lies before a packet, as the ear for digits is told of it.
+fn hear_gap(receiver: &mut dtmf::Receiver, now: Instant, gap: Gap, codec: Codec) {
+    let samples = |units: u32| units as usize / (codec.clock_rate() / SAMPLE_RATE) as usize;
+    match gap {
+        Gap::Lost(units) => receiver.lost(samples(units)),
+        Gap::Silence(units) => receiver.audio(now, &[0; ENDING_SAMPLES][..ENDING_SAMPLES.min(samples(units))]),
+        Gap::None | Gap::TooLate => {}
     }
 }
 

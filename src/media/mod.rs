@@ -7,6 +7,7 @@
 pub mod clip;
 pub mod codec;
 mod ear;
+mod gap;
 pub mod jitter;
 mod leg;
 mod mixer;

@@ -1,5 +1,7 @@
 //! Parties around a plane in virtual time. Each says something of its own; what was heard tells who hears whom.
 
+mod keypad;
+
 use super::{
     Event, LegParams,
     clip::Clips,

@@ -113,6 +113,8 @@ fn writer(path: &Path, ids: &mut IdMaker) -> Result<NodeId> {
 async fn connect(dialect: Dialect, url: &str) -> Result<AnyPool> {
     sqlx::any::install_default_drivers();
     let pool = AnyPoolOptions::new().max_connections(MAX_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
+    // sqlx 0.9.0 looks for old connections in a task that may spin for ever (transact-rs/sqlx#3645): ours do not age.
+    let pool = pool.idle_timeout(None).max_lifetime(None);
     match dialect {
         Dialect::Postgres => Ok(pool.connect(url).await?),
         Dialect::Sqlite => {

@@ -20,3 +20,23 @@ CREATE TABLE call_record (
 );
 CREATE INDEX call_record_begun_at_ms ON call_record (begun_at_ms);
 CREATE INDEX call_record_ended_at_ms ON call_record (node_id, ended_at_ms);
+
+-- How well the streams of one leg of a call got through; null where nothing is known. Jitter and round trip in
+-- microseconds, mean opinion scores in hundredths.
+CREATE TABLE call_quality (
+    call TEXT NOT NULL,
+    -- 'caller' or 'callee'.
+    side TEXT NOT NULL,
+    -- What the phone sent, as it came here.
+    sent_packets BIGINT,
+    sent_lost BIGINT,
+    sent_jitter_us BIGINT,
+    sent_mos BIGINT,
+    -- What was sent to the phone, as its reports tell.
+    got_packets BIGINT,
+    got_lost BIGINT,
+    got_jitter_us BIGINT,
+    got_mos BIGINT,
+    round_trip_us BIGINT,
+    PRIMARY KEY (call, side)
+);

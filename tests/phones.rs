@@ -11,6 +11,7 @@ use support::{
     engine::{DIAL_ID, DIAL_PASSWORD, Engine, PHONE_PASSWORD},
     let_pass,
     linphone::{Linphone, Transport},
+    within,
 };
 
 const SOON: Duration = Duration::from_secs(5);
@@ -19,6 +20,8 @@ const A_CONVERSATION: Duration = Duration::from_secs(60);
 const LISTENING: Duration = Duration::from_secs(4);
 /// The end of a recording in which no prompt and no start tone is left.
 const TALK_SECONDS: f64 = 2.5;
+/// Each side has reported twice, so that the other's answer to the first is back.
+const REPORTS: Duration = Duration::from_secs(15);
 const TONE_SECONDS: f64 = 180.0;
 
 struct Office {
@@ -111,6 +114,32 @@ fn assert_hears(recording: &Recording, hz: f64, who: &str) {
 #[track_caller]
 fn assert_lacks(recording: &Recording, hz: f64, who: &str) {
     assert!(recording.lacks(hz), "{who}: {:.1} dB in {:.1} s", recording.loudest_db(hz), recording.seconds());
+}
+
+/// One has a port for both RTP and RTCP, the other one for each.
+#[test]
+fn the_phones_own_reports_stand_in_the_record_of_their_call() {
+    let engine = Engine::with_an_office();
+    let mut agent = phone("1000", AGENT_HZ, engine.sip).sharing_a_port().start();
+    let mut customer = phone("2000", CUSTOMER_HZ, engine.sip).start();
+    agent.dial(&engine.uri("2000"));
+    customer.expect("CALL_ESTABLISHED", SOON);
+    let_pass(REPORTS);
+    agent.hang_up();
+    customer.expect_closed(SOON);
+    let shares = |phone: &Phone| phone.log().contains("RTP/RTCP multiplexing enabled");
+    assert!(shares(&agent) && !shares(&customer));
+    let list = || engine.run_ok(&["cdr", "list", "--json"], "");
+    let read = || serde_json::from_str::<serde_json::Value>(&list()).unwrap()[0].clone();
+    let is_whole = |call: &serde_json::Value| !call["callee_quality"]["sent_packets"].is_null();
+    let call = within(SOON, || Some(read()).filter(is_whole)).unwrap_or_else(read);
+    for side in ["caller_quality", "callee_quality"] {
+        let number = |key: &str| call[side][key].as_f64().unwrap_or_else(|| panic!("{side} has no {key}: {call}"));
+        assert!(number("sent_packets") > 400.0 && number("got_packets") > 400.0, "{call}");
+        assert!(number("sent_lost") < 20.0 && number("got_lost") < 20.0, "{call}");
+        assert!(number("sent_mos") > 4.0 && number("got_mos") > 4.0, "{call}");
+        assert!(number("round_trip_ms") < 500.0, "{call}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::{
     output::{self, Row},
 };
 use crate::{
-    model::ExtensionNumber,
+    model::{ExtensionNumber, LegQuality, StreamQuality},
     store::{CallFilter, CallRow, unix_ms},
 };
 use serde::{Serialize, Serializer as _, ser::SerializeSeq};
@@ -101,7 +101,7 @@ async fn print_json(mut pages: Pages<'_>) -> anyhow::Result<()> {
 
 async fn print_csv(mut pages: Pages<'_>) -> anyhow::Result<()> {
     let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(io::stdout());
-    csv.write_record(COLUMNS)?;
+    csv.write_record(header_row())?;
     loop {
         let page = pages.next().await?;
         if page.is_empty() {
@@ -111,7 +111,7 @@ async fn print_csv(mut pages: Pages<'_>) -> anyhow::Result<()> {
     }
 }
 
-/// The header row of the CSV, and the keys of the JSON: the fields of `Line`.
+/// What the CSV and the JSON call the fields of `Line`, and of the quality of each of its sides.
 const COLUMNS: [&str; 14] = [
     "id",
     "caller",
@@ -127,6 +127,18 @@ const COLUMNS: [&str; 14] = [
     "sip_status",
     "caller_codec",
     "callee_codec",
+];
+
+const QUALITY_COLUMNS: [&str; 9] = [
+    "sent_packets",
+    "sent_lost",
+    "sent_jitter_ms",
+    "sent_mos",
+    "got_packets",
+    "got_lost",
+    "got_jitter_ms",
+    "got_mos",
+    "round_trip_ms",
 ];
 
 /// One call. Times are RFC 3339 in UTC.
@@ -147,6 +159,24 @@ struct Line {
     sip_status: Option<u16>,
     caller_codec: Option<String>,
     callee_codec: Option<String>,
+    caller_quality: Quality,
+    callee_quality: Quality,
+}
+
+/// How well the streams of one phone got through. Mean opinion scores are estimates.
+#[derive(Serialize)]
+struct Quality {
+    /// What the phone sent.
+    sent_packets: Option<u64>,
+    sent_lost: Option<u64>,
+    sent_jitter_ms: Option<f64>,
+    sent_mos: Option<f64>,
+    /// What it got, as its own reports tell.
+    got_packets: Option<u64>,
+    got_lost: Option<u64>,
+    got_jitter_ms: Option<f64>,
+    got_mos: Option<f64>,
+    round_trip_ms: Option<f64>,
 }
 
 impl Line {
@@ -166,17 +196,52 @@ impl Line {
             sip_status: row.sip_status,
             caller_codec: row.caller_codec,
             callee_codec: row.callee_codec,
+            caller_quality: Quality::of(&row.caller_quality),
+            callee_quality: Quality::of(&row.callee_quality),
         }
     }
 }
 
+impl Quality {
+    fn of(quality: &LegQuality) -> Self {
+        let milliseconds = |microseconds: u32| f64::from(microseconds) / 1000.0;
+        let jitter = |stream: StreamQuality| milliseconds(stream.jitter_us);
+        let mos = |stream: StreamQuality| f64::from(stream.mos.hundredths()) / 100.0;
+        Self {
+            sent_packets: quality.here.map(|stream| stream.packets),
+            sent_lost: quality.here.map(|stream| stream.lost),
+            sent_jitter_ms: quality.here.map(jitter),
+            sent_mos: quality.here.map(mos),
+            got_packets: quality.there.map(|stream| stream.packets),
+            got_lost: quality.there.map(|stream| stream.lost),
+            got_jitter_ms: quality.there.map(jitter),
+            got_mos: quality.there.map(mos),
+            round_trip_ms: quality.round_trip_us.map(milliseconds),
+        }
+    }
+
+    /// The worse of both directions.
+    fn mos(&self) -> Option<f64> {
+        [self.sent_mos, self.got_mos].into_iter().flatten().reduce(f64::min)
+    }
+}
+
+/// In the CSV the quality of each side has its columns among the others: `caller_sent_packets` and so on.
+fn header_row() -> Vec<String> {
+    let of_side = |side: &'static str| QUALITY_COLUMNS.iter().map(move |column| format!("{side}_{column}"));
+    COLUMNS.iter().map(ToString::to_string).chain(of_side("caller")).chain(of_side("callee")).collect()
+}
+
 impl Row for Line {
-    const HEADINGS: &'static [&'static str] = &["BEGUN", "CALLER", "CALLEE", "TALKED", "CAUSE", "ENDED BY", "CODECS"];
+    const HEADINGS: &'static [&'static str] =
+        &["BEGUN", "CALLER", "CALLEE", "TALKED", "CAUSE", "ENDED BY", "CODECS", "MOS"];
 
     fn cells(&self) -> Vec<String> {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         let codecs: Vec<&str> =
             [&self.caller_codec, &self.callee_codec].into_iter().flatten().map(String::as_str).collect();
+        let mos = [&self.caller_quality, &self.callee_quality].into_iter().filter_map(Quality::mos);
+        let mos: Vec<String> = mos.map(|mos| format!("{mos:.2}")).collect();
         vec![
             self.begun.clone(),
             self.caller.clone(),
@@ -185,6 +250,7 @@ impl Row for Line {
             text(&self.cause),
             text(&self.ended_by),
             codecs.join(" "),
+            mos.join(" "),
         ]
     }
 }
@@ -192,10 +258,13 @@ impl Row for Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Mos;
+    use std::collections::BTreeSet;
 
-    #[test]
-    fn the_header_row_names_the_fields() {
-        let line = Line::of(CallRow {
+    fn line() -> Line {
+        let stream =
+            |packets, mos| Some(StreamQuality { packets, lost: 3, jitter_us: 1_250, mos: Mos::from_hundredths(mos) });
+        Line::of(CallRow {
             id: "01".to_owned(),
             caller: "200".to_owned(),
             caller_trunk: None,
@@ -209,12 +278,35 @@ mod tests {
             sip_status: None,
             caller_codec: Some("PCMU".to_owned()),
             callee_codec: Some("PCMA".to_owned()),
-        });
-        let mut csv = csv::Writer::from_writer(Vec::new());
-        csv.serialize(&line).unwrap();
+            caller_quality: LegQuality { here: stream(162, 441), there: stream(160, 398), round_trip_us: Some(20_500) },
+            callee_quality: LegQuality { here: stream(160, 440), ..LegQuality::default() },
+        })
+    }
+
+    #[test]
+    fn a_row_of_the_csv_has_a_value_or_none_for_each_column() {
+        let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+        csv.write_record(header_row()).unwrap();
+        csv.serialize(line()).unwrap();
         let text = String::from_utf8(csv.into_inner().unwrap()).unwrap();
-        assert_eq!(text.lines().next().unwrap(), COLUMNS.join(","));
-        insta::assert_snapshot!(text.lines().nth(1).unwrap(), @"01,200,,0312345678,ntt,1970-01-01T00:00:01.000Z,1970-01-01T00:00:02.000Z,1970-01-01T00:00:05.250Z,3250,hung-up,callee,,PCMU,PCMA");
-        assert_eq!(line.cells()[3], "3.2 s");
+        let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+        assert_eq!(rows[0].len(), rows[1].len());
+        let pairs: String =
+            rows[0].iter().zip(&rows[1]).map(|(column, value)| format!("{column}: {value}\n")).collect();
+        insta::assert_snapshot!(pairs);
+    }
+
+    #[test]
+    fn the_keys_of_the_json_are_the_columns_of_the_csv() {
+        let json = serde_json::to_value(line()).unwrap();
+        let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+        let columns = COLUMNS.iter().chain(&["caller_quality", "callee_quality"]);
+        assert_eq!(keys(&json), columns.map(ToString::to_string).collect());
+        assert_eq!(keys(&json["caller_quality"]), QUALITY_COLUMNS.iter().map(ToString::to_string).collect());
+    }
+
+    #[test]
+    fn a_table_shows_the_worse_direction_of_each_side() {
+        assert_eq!(line().cells()[3..], ["3.2 s", "hung-up", "callee", "PCMU PCMA", "3.98 4.40"]);
     }
 }

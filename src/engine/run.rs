@@ -47,6 +47,9 @@ const RING_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often the rights of running sessions are judged again though nobody changed them: hours pass.
 const RECHECK_INTERVAL: Duration = Duration::from_secs(30);
 
+/// How long a shutdown waits for the media thread to tell how the last calls were.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// Replies of side work that may wait for the loop.
 const MAX_REPLIES: usize = 4096;
 
@@ -210,6 +213,7 @@ impl Engine {
         self.carry_out(now);
         self.switch.hang_up_everybody(now);
         self.carry_out(now);
+        self.hear_how_calls_were().await;
         // The last thing written is the end of the last session; nobody may hold a pen after it.
         let Engine { scribe, scribe_task, ledger, ledger_task, control_socket, store, transports, media, .. } = self;
         drop((scribe, ledger));
@@ -219,6 +223,18 @@ impl Engine {
         let _ = std::fs::remove_file(control_socket);
         drop((transports, media));
         tracing::info!("stopped");
+    }
+
+    /// The media thread tells it of each call that was just ended.
+    async fn hear_how_calls_were(&mut self) {
+        let deadline = clock::now().instant + LAST_WORDS;
+        while !self.switch.is_settled() {
+            tokio::select! {
+                () = sleep_until(deadline.into()) => return,
+                Some(event) = self.media_events.recv() => self.switch.media_event(event),
+            }
+            self.carry_out(clock::now());
+        }
     }
 
     /// Waits for the next thing to happen and lets it have its effect.
@@ -269,7 +285,7 @@ impl Engine {
             embedded::Output::Transmit(transmit) => self.transports.send(transmit),
             embedded::Output::Media(command) => self.media_command(command),
             embedded::Output::Event(event) => self.desk.handle(now.instant, event),
-            embedded::Output::Record(record) => self.ledger.write(record),
+            embedded::Output::Record(note) => self.ledger.write(note),
             embedded::Output::Binding(change) => self.scribe.keep(kept(change)),
         }
     }

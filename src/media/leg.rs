@@ -5,6 +5,7 @@ use super::{
     codec::{self, Decoder, Encoder, MAX_FRAME_BYTES, MAX_PACKET_SAMPLES, SAMPLE_RATE},
     ear::Ear,
     gap::{Gap, Gaps},
+    health::Health,
     plane::{Out, Token},
     player::Player,
     rate::{Narrower, Rate},
@@ -13,7 +14,7 @@ use super::{
 };
 use crate::{
     dtmf,
-    model::{Codec, Digit, EventFormat, LegId},
+    model::{Codec, Digit, EventFormat, LegId, LegQuality},
 };
 use std::{
     net::SocketAddr,
@@ -59,6 +60,7 @@ pub(super) struct Leg {
     /// Exist while they are used.
     incoming: Option<Box<Incoming>>,
     outgoing: Option<Encoder>,
+    health: Option<Box<Health>>,
     destination: Option<Destination>,
     flood: Option<Flood>,
 }
@@ -130,12 +132,14 @@ impl Leg {
             statistics: LegStatistics::default(),
             incoming: None,
             outgoing: None,
+            health: None,
             destination: None,
             flood: None,
         }
     }
 
-    pub fn configure(&mut self, params: LegParams) {
+    /// `random` is used once.
+    pub fn configure(&mut self, now: Instant, random: u128, params: LegParams) {
         let unchanged = self.params.is_some_and(|before| before.remote == params.remote);
         let to = self.destination.filter(|_| unchanged).map_or(params.remote, |destination| destination.to);
         self.destination = Some(Destination { to, settled: false });
@@ -144,6 +148,8 @@ impl Leg {
             self.ear = self.ear.take().map(|ear| Box::new(ear.renewed(params.codec)));
         }
         self.stream.clock_rate = params.codec.clock_rate();
+        let health = self.health.get_or_insert_with(|| Box::new(Health::new(now, random, params.rtcp)));
+        health.configure(params.rtcp, params.rtcp == params.remote, params.codec.clock_rate());
         self.params = Some(params);
     }
 
@@ -158,11 +164,40 @@ impl Leg {
     /// The packet, when it is one of this leg's peer and we listen to it.
     pub fn admit<'a>(&mut self, now: Instant, from: SocketAddr, bytes: &'a [u8]) -> Option<Admitted<'a>> {
         let admitted = self.judge(now, from, bytes);
-        match admitted {
-            Some(_) => self.statistics.received += 1,
+        match &admitted {
+            Some(admitted) => {
+                self.statistics.received += 1;
+                self.note(now, admitted);
+            }
             None => self.statistics.dropped += 1,
         }
         admitted
+    }
+
+    pub fn report_is_due(&self, now: Instant) -> bool {
+        self.health.as_ref().is_some_and(|health| health.is_due(now))
+    }
+
+    pub fn report(&mut self, now: Instant, random: u32, token: Token, out: &mut impl Out) {
+        if let (Some(health), Some(destination)) = (&mut self.health, self.destination) {
+            health.report(now, random, (token, destination.to), &self.stream, out);
+        }
+    }
+
+    /// What the peer reports; from a stranger it is dropped, and so is what is no report.
+    pub fn report_came(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        let flooded = self.is_flooded(now);
+        let (Some(health), Some(params)) = (&mut self.health, &self.params) else { return };
+        let peers = [params.remote.ip(), params.signalled, params.rtcp.ip()];
+        if flooded || !health.hear(now, from, peers, &self.stream, datagram) {
+            self.statistics.dropped += 1;
+        }
+    }
+
+    /// Takes leave of the peer, and says how its streams got through.
+    pub fn end(self, now: Instant, token: Token, out: &mut impl Out) -> LegQuality {
+        let (Some(health), Some(destination)) = (self.health, self.destination) else { return LegQuality::default() };
+        health.end(now, (token, destination.to), &self.stream, out)
     }
 
     /// Takes what came: into the ear when somebody mixes this leg, and to the digit receiver when it listens.
@@ -280,7 +315,18 @@ impl Leg {
         let mut buffer = [0; MAX_PACKET_BYTES];
         if let Some(bytes) = packet.write(&mut buffer) {
             self.statistics.sent += 1;
+            if let Some(health) = &mut self.health {
+                health.went(payload.len());
+            }
             out.send(token, destination.to, bytes);
+        }
+    }
+
+    fn note(&mut self, now: Instant, admitted: &Admitted) {
+        let Some(health) = &mut self.health else { return };
+        match admitted {
+            Admitted::Audio(packet) => health.came(now, packet.ssrc, packet.sequence, Some(packet.timestamp)),
+            Admitted::TelephoneEvent(packet) => health.came(now, packet.ssrc, packet.sequence, None),
         }
     }
 

@@ -2,15 +2,17 @@
 //!
 //! Who hears whom comes as a value, the `HearMatrix`, and is obeyed; nothing here knows of calls, modes or rights.
 //! A packet is relayed untouched wherever it can be and mixed where it must be: the plane derives which from the
-//! matrix. Absent: RTCP reports and SRTP.
+//! matrix. Reports about the streams go out and come in beside them, and each leg leaves its quality. Absent: SRTP.
 
 pub mod clip;
 pub mod codec;
 mod ear;
 mod gap;
+mod health;
 pub mod jitter;
 mod leg;
 mod mixer;
+mod opinion;
 pub mod plane;
 mod player;
 #[cfg(feature = "shell")]
@@ -18,12 +20,14 @@ pub mod port;
 #[cfg(feature = "shell")]
 pub mod ports;
 pub mod rate;
+mod reception;
 pub mod recorder;
+mod rtcp;
 pub mod rtp;
 mod stream;
 pub mod tone;
 
-use crate::model::{Codec, Digit, EventFormat, HearMatrix, LegId, Prompt};
+use crate::model::{Codec, Digit, EventFormat, HearMatrix, LegId, LegQuality, Prompt};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 /// What the signalling side negotiated for one leg.
@@ -33,6 +37,8 @@ pub struct LegParams {
     /// RTP), if that is this address on another port, or the one that the signalling comes from.
     pub remote: SocketAddr,
     pub signalled: IpAddr,
+    /// Where the peer wants reports (RTCP); the same as `remote` when one port is for both (RFC 5761).
+    pub rtcp: SocketAddr,
     pub codec: Codec,
     /// What the peer wants the codec to be called.
     pub payload_type: u8,
@@ -92,8 +98,19 @@ pub enum Command {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    Digit { leg: LegId, digit: Digit },
-    Played { leg: LegId, ticket: u64 },
+    Digit {
+        leg: LegId,
+        digit: Digit,
+    },
+    Played {
+        leg: LegId,
+        ticket: u64,
+    },
+    /// The leg was closed, and this is how its streams got through.
+    Closed {
+        leg: LegId,
+        quality: LegQuality,
+    },
 }
 
 #[cfg(test)]

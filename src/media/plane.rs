@@ -8,11 +8,13 @@ use super::{
     clip::Clips,
     codec,
     ear::Ear,
+    health::Channel,
     jitter::MAX_JITTER_FRAMES,
     leg::{Admitted, Feed, Handover, Leg, LegStatistics, Mixing},
     mixer::Mix,
     player::Player,
     rate::{MAX_FRAME_SAMPLES, Rate},
+    rtcp,
     rtp::Packet,
     stream::Stream,
 };
@@ -37,6 +39,8 @@ pub struct Token(pub usize);
 /// Where the plane puts what goes out.
 pub trait Out {
     fn send(&mut self, leg: Token, to: SocketAddr, packet: &[u8]);
+    /// RTCP, by the port of RTP or by its own.
+    fn report(&mut self, leg: Token, channel: Channel, to: SocketAddr, report: &[u8]);
     fn event(&mut self, event: Event);
 }
 
@@ -93,13 +97,16 @@ impl Plane {
             self.leave_audience(*source, leg);
         }
         self.replan_audience(now, leg, out);
+        let quality = closed.end(now, token, out);
+        out.event(Event::Closed { leg, quality });
         self.free.push(token);
         Some(token)
     }
 
     pub fn configure(&mut self, now: Instant, leg: LegId, params: LegParams, out: &mut impl Out) {
+        let random = self.entropy.bits();
         let Some(configured) = self.leg_mut(leg) else { return };
-        configured.configure(params);
+        configured.configure(now, random, params);
         self.replan(now, leg, out);
         self.replan_audience(now, leg, out);
     }
@@ -144,6 +151,9 @@ impl Plane {
 
     pub fn packet(&mut self, now: Instant, token: Token, from: SocketAddr, bytes: &[u8], out: &mut impl Out) {
         let Some(leg) = self.at_mut(token) else { return };
+        if rtcp::is_rtcp(bytes) {
+            return leg.report_came(now, from, bytes);
+        }
         match leg.admit(now, from, bytes) {
             Some(Admitted::Audio(packet)) => {
                 leg.hear_audio(now, &packet, out);
@@ -168,10 +178,18 @@ impl Plane {
         for index in 0..self.legs.len() {
             self.serve(now, Token(index), out);
         }
+        self.report(now, out);
         while let Some(token) = self.finished.pop() {
             if let Some(leg) = self.at(token).map(|leg| leg.id) {
                 self.replan(now, leg, out);
             }
+        }
+    }
+
+    /// A datagram that came to the RTCP port.
+    pub fn report_came(&mut self, now: Instant, token: Token, from: SocketAddr, datagram: &[u8]) {
+        if let Some(leg) = self.at_mut(token) {
+            leg.report_came(now, from, datagram);
         }
     }
 
@@ -181,6 +199,15 @@ impl Plane {
 
     pub fn open_legs(&self) -> usize {
         self.tokens.len()
+    }
+
+    /// Sends the reports that are due.
+    fn report(&mut self, now: Instant, out: &mut impl Out) {
+        for (index, leg) in self.legs.iter_mut().enumerate() {
+            if let Some(leg) = leg.as_mut().filter(|leg| leg.report_is_due(now)) {
+                leg.report(now, self.entropy.bits() as u32, Token(index), out);
+            }
+        }
     }
 
     fn relay(&mut self, now: Instant, source: Token, packet: &Packet, out: &mut impl Out) {

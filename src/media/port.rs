@@ -7,6 +7,7 @@
 use super::{
     Command, Event, LegSockets,
     clip::Clips,
+    health::Channel,
     plane::{MAX_LEGS, Out, Plane, Token},
 };
 use crate::model::{Entropy, LegId};
@@ -110,7 +111,7 @@ struct Shell {
     commands: Receiver<Command>,
     wire: Wire,
     /// Sockets that had more to read than their turn allowed.
-    unread: Vec<Token>,
+    unread: Vec<mio::Token>,
 }
 
 /// Where the plane's packets and events go.
@@ -123,8 +124,7 @@ struct Wire {
 
 struct Sockets {
     rtp: UdpSocket,
-    /// Held, so that the port is ours; reports are not read.
-    _rtcp: std::net::UdpSocket,
+    rtcp: UdpSocket,
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the clock of the media")]
@@ -149,9 +149,9 @@ impl Shell {
                 return;
             }
             let again = std::mem::take(&mut self.unread);
-            again.into_iter().for_each(|token| self.read(now, token));
+            again.into_iter().for_each(|socket| self.read(now, socket));
             for event in ready.iter().filter(|event| event.token() != WAKE) {
-                self.read(now, Token(event.token().0));
+                self.read(now, event.token());
             }
             next_tick = self.keep_time(next_tick);
             self.wire.deliver();
@@ -190,40 +190,49 @@ impl Shell {
             Ok(token) => token,
             Err(error) => return tracing::error!(%leg, %error, "a leg has no media"),
         };
-        let mut rtp = UdpSocket::from_std(sockets.rtp);
-        if let Err(error) = self.poll.registry().register(&mut rtp, mio::Token(token.0), Interest::READABLE) {
+        let mut sockets = Sockets { rtp: UdpSocket::from_std(sockets.rtp), rtcp: UdpSocket::from_std(sockets.rtcp) };
+        let registry = self.poll.registry();
+        let registered = registry
+            .register(&mut sockets.rtp, mio_token(token, Channel::Rtp), Interest::READABLE)
+            .and_then(|()| registry.register(&mut sockets.rtcp, mio_token(token, Channel::Rtcp), Interest::READABLE));
+        if let Err(error) = registered {
             tracing::error!(%leg, %error, "a leg has no media");
             return self.close(now, leg);
         }
-        self.wire.place(token, Some(Sockets { rtp, _rtcp: sockets.rtcp }));
+        self.wire.place(token, Some(sockets));
     }
 
     fn close(&mut self, now: Instant, leg: LegId) {
         let Some(token) = self.plane.close(now, leg, &mut self.wire) else { return };
-        if let Some(mut sockets) = self.wire.place(token, None)
-            && let Err(error) = self.poll.registry().deregister(&mut sockets.rtp)
-        {
-            tracing::warn!(%leg, %error, "a closed socket was not registered");
+        let Some(mut sockets) = self.wire.place(token, None) else { return };
+        for socket in [&mut sockets.rtp, &mut sockets.rtcp] {
+            if let Err(error) = self.poll.registry().deregister(socket) {
+                tracing::warn!(%leg, %error, "a closed socket was not registered");
+            }
         }
     }
 
-    fn read(&mut self, now: Instant, token: Token) {
+    fn read(&mut self, now: Instant, socket: mio::Token) {
+        let (token, channel) = place_of(socket);
         let mut datagram = [0; MAX_DATAGRAM_BYTES];
         for _ in 0..MAX_READS {
             let Some(Some(sockets)) = self.wire.sockets.get(token.0) else { return };
-            match sockets.rtp.recv_from(&mut datagram) {
+            match sockets.of(channel).recv_from(&mut datagram) {
                 Ok((length, from)) => {
                     self.wire.statistics.packets_in.fetch_add(1, Ordering::Relaxed);
                     let bytes = datagram.get(..length).unwrap_or_default();
-                    self.plane.packet(now, token, from, bytes, &mut self.wire);
+                    match channel {
+                        Channel::Rtp => self.plane.packet(now, token, from, bytes, &mut self.wire),
+                        Channel::Rtcp => self.plane.report_came(now, token, from, bytes),
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // An ICMP error of an earlier packet: it says nothing about the next one.
                 Err(_) => {}
             }
         }
-        if !self.unread.contains(&token) {
-            self.unread.push(token);
+        if !self.unread.contains(&socket) {
+            self.unread.push(socket);
         }
     }
 
@@ -244,6 +253,25 @@ impl Shell {
         let behind = clock().saturating_duration_since(next_tick).as_millis() / TICK.as_millis();
         count(&self.wire.statistics.skipped_ticks, behind as u64);
         next_tick + TICK * behind as u32
+    }
+}
+
+/// The two sockets of a leg stand beside each other.
+fn mio_token(token: Token, channel: Channel) -> mio::Token {
+    mio::Token(2 * token.0 + usize::from(channel == Channel::Rtcp))
+}
+
+fn place_of(socket: mio::Token) -> (Token, Channel) {
+    let channel = if socket.0.is_multiple_of(2) { Channel::Rtp } else { Channel::Rtcp };
+    (Token(socket.0 / 2), channel)
+}
+
+impl Sockets {
+    fn of(&self, channel: Channel) -> &UdpSocket {
+        match channel {
+            Channel::Rtp => &self.rtp,
+            Channel::Rtcp => &self.rtcp,
+        }
     }
 }
 
@@ -269,8 +297,12 @@ impl Wire {
 
 impl Out for Wire {
     fn send(&mut self, leg: Token, to: SocketAddr, packet: &[u8]) {
+        self.report(leg, Channel::Rtp, to, packet);
+    }
+
+    fn report(&mut self, leg: Token, channel: Channel, to: SocketAddr, packet: &[u8]) {
         let Some(Some(sockets)) = self.sockets.get(leg.0) else { return };
-        let counter = match sockets.rtp.send_to(packet, to) {
+        let counter = match sockets.of(channel).send_to(packet, to) {
             Ok(_) => &self.statistics.packets_out,
             Err(_) => &self.statistics.packets_unsent,
         };
@@ -313,6 +345,7 @@ mod tests {
             let params = LegParams {
                 remote,
                 signalled: remote.ip(),
+                rtcp: remote,
                 codec: Codec::Pcmu,
                 payload_type: 0,
                 own_payload_type: 0,
@@ -381,6 +414,8 @@ mod tests {
         assert!(lasted > Duration::from_millis(300), "{lasted:?}");
         assert!((0..30).any(|_| phone.hear() != [0xff; 160]));
         media.command(Command::Close { leg }).ok().unwrap();
+        let silent = crate::model::LegQuality::default();
+        assert!(events.blocking_recv() == Some(Event::Closed { leg, quality: silent }));
         drop(media);
         assert!(events.blocking_recv().is_none(), "the thread has ended");
         assert!(std::net::UdpSocket::bind(phone.engine).is_ok(), "and its ports are free");

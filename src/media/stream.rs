@@ -60,6 +60,16 @@ impl Stream {
         Self { clock_rate: 8000, ssrc, sequence, timestamp, sent_at: None, relay: None, event: None }
     }
 
+    pub fn ssrc(&self) -> u32 {
+        self.ssrc
+    }
+
+    /// The timestamp that audio made now would have (RFC 3550 §6.4.1).
+    pub fn timestamp_at(&self, now: Instant) -> u32 {
+        let since = self.sent_at.map_or(Duration::ZERO, |sent_at| now.saturating_duration_since(sent_at));
+        self.timestamp.wrapping_add((since.as_micros() * u128::from(self.clock_rate) / 1_000_000) as u32)
+    }
+
     /// A frame of our own making, so many units of the clock long.
     pub fn own(&mut self, now: Instant, units: u32) -> Stamp {
         let marker = self.resume(now);

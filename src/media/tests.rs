@@ -1,11 +1,13 @@
 //! Parties around a plane in virtual time. Each says something of its own; what was heard tells who hears whom.
 
 mod keypad;
+mod reports;
 
 use super::{
     Event, LegParams,
     clip::Clips,
     codec::{self, Decoder, Encoder, FRAME_SAMPLES, SAMPLE_RATE},
+    health::Channel,
     plane::{MAX_LEGS, OpenError, Out, Plane, Token},
     rate::{Narrower, Rate, Widener},
     rtp::Packet,
@@ -68,6 +70,15 @@ struct Wire {
     at_ms: u64,
     packets: Vec<(Token, Heard)>,
     events: Vec<Event>,
+    reports: Vec<Report>,
+}
+
+/// RTCP that went out.
+struct Report {
+    leg: Token,
+    channel: Channel,
+    to: SocketAddr,
+    bytes: Vec<u8>,
 }
 
 impl Out for Wire {
@@ -75,6 +86,10 @@ impl Out for Wire {
         let Packet { payload_type, sequence, timestamp, ssrc, payload, .. } = Packet::read(packet).unwrap();
         let payload = payload.to_vec();
         self.packets.push((leg, Heard { at_ms: self.at_ms, to, payload_type, sequence, timestamp, ssrc, payload }));
+    }
+
+    fn report(&mut self, leg: Token, channel: Channel, to: SocketAddr, report: &[u8]) {
+        self.reports.push(Report { leg, channel, to, bytes: report.to_vec() });
     }
 
     fn event(&mut self, event: Event) {
@@ -120,6 +135,7 @@ impl Room {
         let params = LegParams {
             remote: from,
             signalled: from.ip(),
+            rtcp: SocketAddr::new(from.ip(), 4001),
             codec,
             payload_type: codec.payload_type(),
             own_payload_type: codec.payload_type(),

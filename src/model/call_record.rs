@@ -1,4 +1,13 @@
-use super::{CallId, Codec, Party, Side};
+use super::{CallId, Codec, LegQuality, Party, Side};
+
+/// What is told of a call as it goes on, to be kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallNote {
+    /// The row of the call, in place of the one before.
+    Row(CallRecord),
+    /// How well the streams of the leg on that side got through; told when the leg is closed.
+    Quality { call: CallId, side: Side, quality: LegQuality },
+}
 
 /// What is kept of one call, as far as it is known: the row of a call that has begun, was answered, or has ended.
 ///

@@ -1,5 +1,7 @@
 use super::{Result, Store, row};
-use crate::model::{CallEnding, CallRecord, Codec, ExtensionNumber, Party, Side};
+use crate::model::{
+    CallEnding, CallId, CallNote, CallRecord, Codec, ExtensionNumber, LegQuality, Mos, Party, Side, StreamQuality,
+};
 use sqlx::{Any, Transaction, any::AnyRow};
 
 /// The record of one call. Texts, so that a row of another version still reads.
@@ -22,6 +24,8 @@ pub struct CallRow {
     pub sip_status: Option<u16>,
     pub caller_codec: Option<String>,
     pub callee_codec: Option<String>,
+    pub caller_quality: LegQuality,
+    pub callee_quality: LegQuality,
 }
 
 /// Which calls are wanted: those that began in `since_ms..until_ms`, of one extension or of all.
@@ -33,15 +37,34 @@ pub struct CallFilter {
     pub extension: Option<ExtensionNumber>,
 }
 
+const ROWS: &str =
+    "SELECT id, caller, caller_trunk, callee, callee_trunk, begun_at_ms, answered_at_ms, ended_at_ms, cause,
+    ended_by, sip_status, caller_codec, callee_codec,
+    a.sent_packets AS a_sent_packets, a.sent_lost AS a_sent_lost, a.sent_jitter_us AS a_sent_jitter_us,
+    a.sent_mos AS a_sent_mos, a.got_packets AS a_got_packets, a.got_lost AS a_got_lost,
+    a.got_jitter_us AS a_got_jitter_us, a.got_mos AS a_got_mos, a.round_trip_us AS a_round_trip_us,
+    b.sent_packets AS b_sent_packets, b.sent_lost AS b_sent_lost, b.sent_jitter_us AS b_sent_jitter_us,
+    b.sent_mos AS b_sent_mos, b.got_packets AS b_got_packets, b.got_lost AS b_got_lost,
+    b.got_jitter_us AS b_got_jitter_us, b.got_mos AS b_got_mos, b.round_trip_us AS b_round_trip_us
+    FROM call_record
+    LEFT JOIN call_quality AS a ON a.call = id AND a.side = 'caller'
+    LEFT JOIN call_quality AS b ON b.call = id AND b.side = 'callee'
+    WHERE begun_at_ms >= $1 AND begun_at_ms < $2 AND (begun_at_ms, id) > ($3, $4)
+    AND ($5 = '' OR ($5 = caller AND caller_trunk IS NULL) OR ($5 = callee AND callee_trunk IS NULL))
+    ORDER BY begun_at_ms, id LIMIT $6";
+
 impl Store {
-    /// Keeps the newest row of each call, all of them or none.
-    pub async fn keep_calls(&self, records: &[CallRecord]) -> Result<()> {
-        if records.is_empty() {
+    /// Keeps what is told of calls, all of it or nothing.
+    pub async fn keep_calls(&self, notes: &[CallNote]) -> Result<()> {
+        if notes.is_empty() {
             return Ok(());
         }
         let mut tx = self.begin().await?;
-        for record in records {
-            self.keep_call(&mut tx, record).await?;
+        for note in notes {
+            match note {
+                CallNote::Row(record) => self.keep_call(&mut tx, record).await?,
+                CallNote::Quality { call, side, quality } => keep_quality(&mut tx, *call, *side, quality).await?,
+            }
         }
         Ok(tx.commit().await?)
     }
@@ -62,20 +85,15 @@ impl Store {
 
     /// The wanted calls after the row `last`, oldest first, at most `limit`.
     pub async fn call_rows(&self, filter: &CallFilter, last: Option<&CallRow>, limit: u32) -> Result<Vec<CallRow>> {
-        let rows = sqlx::query(
-            "SELECT id, caller, caller_trunk, callee, callee_trunk, begun_at_ms, answered_at_ms, ended_at_ms, cause, ended_by, sip_status,
-             caller_codec, callee_codec
-             FROM call_record WHERE begun_at_ms >= $1 AND begun_at_ms < $2 AND (begun_at_ms, id) > ($3, $4) AND ($5 = '' OR ($5 = caller AND caller_trunk IS NULL) OR ($5 = callee AND callee_trunk IS NULL))
-             ORDER BY begun_at_ms, id LIMIT $6",
-        )
-        .bind(row::big(filter.since_ms))
-        .bind(row::big(filter.until_ms))
-        .bind(last.map_or(-1, |last| row::big(last.begun_at_ms)))
-        .bind(last.map_or("", |last| last.id.as_str()))
-        .bind(filter.extension.as_ref().map_or("", ExtensionNumber::as_str))
-        .bind(i64::from(limit))
-        .fetch_all(&self.pool)
-        .await?;
+        let rows = sqlx::query(ROWS)
+            .bind(row::big(filter.since_ms))
+            .bind(row::big(filter.until_ms))
+            .bind(last.map_or(-1, |last| row::big(last.begun_at_ms)))
+            .bind(last.map_or("", |last| last.id.as_str()))
+            .bind(filter.extension.as_ref().map_or("", ExtensionNumber::as_str))
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await?;
         rows.iter().map(read).collect()
     }
 
@@ -110,6 +128,41 @@ impl Store {
     }
 }
 
+async fn keep_quality(
+    tx: &mut Transaction<'static, Any>,
+    call: CallId,
+    side: Side,
+    quality: &LegQuality,
+) -> Result<()> {
+    let (sent, got) = (quality.here.as_ref(), quality.there.as_ref());
+    let packets = |stream: Option<&StreamQuality>| stream.map(|stream| row::big(stream.packets));
+    let lost = |stream: Option<&StreamQuality>| stream.map(|stream| row::big(stream.lost));
+    let jitter_us = |stream: Option<&StreamQuality>| stream.map(|stream| i64::from(stream.jitter_us));
+    let mos = |stream: Option<&StreamQuality>| stream.map(|stream| i64::from(stream.mos.hundredths()));
+    sqlx::query(
+        "INSERT INTO call_quality (call, side, sent_packets, sent_lost, sent_jitter_us, sent_mos, got_packets, got_lost,
+         got_jitter_us, got_mos, round_trip_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+         ON CONFLICT (call, side) DO UPDATE SET sent_packets = excluded.sent_packets, sent_lost = excluded.sent_lost,
+         sent_jitter_us = excluded.sent_jitter_us, sent_mos = excluded.sent_mos, got_packets = excluded.got_packets,
+         got_lost = excluded.got_lost, got_jitter_us = excluded.got_jitter_us, got_mos = excluded.got_mos,
+         round_trip_us = excluded.round_trip_us",
+    )
+    .bind(call.to_string())
+    .bind(side.as_str())
+    .bind(packets(sent))
+    .bind(lost(sent))
+    .bind(jitter_us(sent))
+    .bind(mos(sent))
+    .bind(packets(got))
+    .bind(lost(got))
+    .bind(jitter_us(got))
+    .bind(mos(got))
+    .bind(quality.round_trip_us.map(i64::from))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 fn trunk_of(party: &Party) -> Option<&str> {
     match party {
         Party::Extension(_) => None,
@@ -132,5 +185,25 @@ fn read(line: &AnyRow) -> Result<CallRow> {
         sip_status: row::number_option(line, "sip_status")?,
         caller_codec: row::column(line, "caller_codec")?,
         callee_codec: row::column(line, "callee_codec")?,
+        caller_quality: LegQuality {
+            here: stream(line, ["a_sent_packets", "a_sent_lost", "a_sent_jitter_us", "a_sent_mos"])?,
+            there: stream(line, ["a_got_packets", "a_got_lost", "a_got_jitter_us", "a_got_mos"])?,
+            round_trip_us: row::number_option(line, "a_round_trip_us")?,
+        },
+        callee_quality: LegQuality {
+            here: stream(line, ["b_sent_packets", "b_sent_lost", "b_sent_jitter_us", "b_sent_mos"])?,
+            there: stream(line, ["b_got_packets", "b_got_lost", "b_got_jitter_us", "b_got_mos"])?,
+            round_trip_us: row::number_option(line, "b_round_trip_us")?,
+        },
     })
+}
+
+fn stream(line: &AnyRow, [packets, lost, jitter_us, mos]: [&'static str; 4]) -> Result<Option<StreamQuality>> {
+    let Some(packets) = row::number_option(line, packets)? else { return Ok(None) };
+    Ok(Some(StreamQuality {
+        packets,
+        lost: row::number(line, lost)?,
+        jitter_us: row::small(line, jitter_us)?,
+        mos: Mos::from_hundredths(row::small(line, mos)?),
+    }))
 }

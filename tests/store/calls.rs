@@ -1,6 +1,6 @@
 use crate::rig::*;
 use sasayaki::{
-    model::{CallEnd, CallEnding, CallId, CallRecord, Codec, Party, Side},
+    model::{CallEnd, CallEnding, CallId, CallNote, CallRecord, Codec, LegQuality, Mos, Party, Side, StreamQuality},
     store::{CallFilter, CallRow, Store},
 };
 use ulid::Ulid;
@@ -8,6 +8,7 @@ use ulid::Ulid;
 on_both![
     the_newest_row_of_a_call_is_its_record,
     calls_are_found_by_time_and_by_either_end_page_by_page,
+    the_quality_of_each_side_stands_beside_its_call,
     a_call_that_a_killed_engine_left_open_gets_its_end_once,
 ];
 
@@ -24,6 +25,10 @@ fn begun(id: u128, caller: &str, callee: &str, begun_at_ms: u64) -> CallRecord {
         callee_codec: None,
         end: None,
     }
+}
+
+fn row(record: &CallRecord) -> CallNote {
+    CallNote::Row(record.clone())
 }
 
 async fn found(store: &Store, filter: &CallFilter) -> Vec<CallRow> {
@@ -46,9 +51,9 @@ async fn the_newest_row_of_a_call_is_its_record(place: Place) {
         ..begun.clone()
     };
     let end = Some(CallEnd { at_ms: START + 30, cause: CallEnding::HungUp(Side::Callee), sip_status: None });
-    store.keep_calls(std::slice::from_ref(&begun)).await.unwrap();
+    store.keep_calls(&[row(&begun)]).await.unwrap();
     assert_eq!(found(&store, &ALL).await[0].ended_at_ms, None);
-    store.keep_calls(&[answered.clone(), CallRecord { end, ..answered }]).await.unwrap();
+    store.keep_calls(&[row(&answered), row(&CallRecord { end, ..answered })]).await.unwrap();
     let expected = CallRow {
         id: begun.id.to_string(),
         caller: "201".to_owned(),
@@ -63,6 +68,8 @@ async fn the_newest_row_of_a_call_is_its_record(place: Place) {
         sip_status: None,
         caller_codec: Some("PCMU".to_owned()),
         callee_codec: Some("PCMA".to_owned()),
+        caller_quality: LegQuality::default(),
+        callee_quality: LegQuality::default(),
     };
     assert_eq!(found(&place.open().await, &ALL).await, [expected]);
 }
@@ -73,7 +80,7 @@ async fn calls_are_found_by_time_and_by_either_end_page_by_page(place: Place) {
     let calls = ends.iter().zip(1u128..).map(|((caller, callee), id)| begun(id, caller, callee, START + id as u64 / 2));
     let outside = Party::Outside { trunk: "ntt".parse().unwrap(), number: "201".parse().ok() };
     let outside = CallRecord { caller: outside, ..begun(6, "201", "202", START + 3) };
-    store.keep_calls(&calls.chain([outside]).collect::<Vec<_>>()).await.unwrap();
+    store.keep_calls(&calls.chain([outside]).map(|call| row(&call)).collect::<Vec<_>>()).await.unwrap();
     let ids = |rows: Vec<CallRow>| -> Vec<u128> {
         rows.iter().map(|row| u128::from(row.id.parse::<Ulid>().unwrap())).collect()
     };
@@ -88,11 +95,27 @@ async fn a_call_that_a_killed_engine_left_open_gets_its_end_once(place: Place) {
     let store = place.open().await;
     let end = Some(CallEnd { at_ms: START + 1, cause: CallEnding::Busy, sip_status: Some(486) });
     let ended = CallRecord { end, ..begun(1, "201", "202", START) };
-    store.keep_calls(&[ended, begun(2, "202", "203", START)]).await.unwrap();
+    store.keep_calls(&[row(&ended), row(&begun(2, "202", "203", START))]).await.unwrap();
     assert_eq!(store.end_open_calls(START + 5, CallEnding::EngineDied).await.unwrap(), 1);
     assert_eq!(store.end_open_calls(START + 6, CallEnding::EngineDied).await.unwrap(), 0);
     let rows = found(&store, &ALL).await;
     let word = |row: &CallRow| (row.cause.clone().unwrap(), row.ended_at_ms.unwrap(), row.sip_status);
     assert_eq!(word(&rows[0]), ("busy".to_owned(), START + 1, Some(486)));
     assert_eq!(word(&rows[1]), ("engine-died".to_owned(), START + 5, None));
+}
+
+async fn the_quality_of_each_side_stands_beside_its_call(place: Place) {
+    let store = place.open().await;
+    let calls = [begun(1, "201", "202", START), begun(2, "202", "203", START)];
+    let stream = |packets, mos| StreamQuality { packets, lost: 2, jitter_us: 1_500, mos: Mos::from_hundredths(mos) };
+    let caller =
+        LegQuality { here: Some(stream(500, 441)), there: Some(stream(501, 399)), round_trip_us: Some(30_000) };
+    let callee = LegQuality { here: Some(stream(490, 440)), ..LegQuality::default() };
+    let note = |side, quality| CallNote::Quality { call: calls[0].id, side, quality };
+    let notes = [row(&calls[0]), row(&calls[1]), note(Side::Callee, caller), note(Side::Caller, caller)];
+    store.keep_calls(&notes).await.unwrap();
+    store.keep_calls(&[note(Side::Callee, callee)]).await.unwrap();
+    let rows = found(&store, &ALL).await;
+    assert_eq!((rows[0].caller_quality, rows[0].callee_quality), (caller, callee));
+    assert_eq!((rows[1].caller_quality, rows[1].callee_quality), (LegQuality::default(), LegQuality::default()));
 }

@@ -30,12 +30,13 @@ pub struct Setup {
     source: Sound,
     answers: bool,
     codec: &'static str,
+    shares_port: bool,
 }
 
 impl Setup {
     /// A phone that speaks `source` and answers by itself.
     pub fn new(user: &str, source: Sound) -> Self {
-        Self { user: user.to_owned(), registrar: None, source, answers: true, codec: "PCMU/8000/1" }
+        Self { user: user.to_owned(), registrar: None, source, answers: true, codec: "PCMU/8000/1", shares_port: false }
     }
 
     pub fn registered(self, registrar: SocketAddr, password: &str) -> Self {
@@ -54,12 +55,18 @@ impl Setup {
         Self { codec, ..self }
     }
 
+    /// With one port for RTP and RTCP, where the other end can do that.
+    pub fn sharing_a_port(self) -> Self {
+        Self { shares_port: true, ..self }
+    }
+
     /// Starts it, and waits until it is registered if it has a registrar.
     pub fn start(self) -> Phone {
         let folder = TempDir::with_prefix("baresip-").unwrap();
         let (sip, control) = (port::sip(), port::sip());
         self.source.write(&folder.path().join("source.wav"));
-        fs::write(folder.path().join("config"), config(folder.path(), sip, control)).unwrap();
+        let more = if self.shares_port { "rtcp_mux yes\n" } else { "" };
+        fs::write(folder.path().join("config"), config(folder.path(), sip, control) + more).unwrap();
         fs::write(folder.path().join("accounts"), self.account(sip)).unwrap();
         fs::write(folder.path().join("contacts"), "").unwrap();
         let log = File::create(folder.path().join("log")).unwrap();

@@ -7,6 +7,9 @@ use std::net::SocketAddr;
 const EVENT_PAYLOAD_TYPE: u8 = 101;
 const EVENT_48_KHZ_PAYLOAD_TYPE: u8 = 110;
 
+/// RFC 5761 §5.1: we can do with one port for RTP and RTCP; who cannot sends its reports to the port above.
+const ONE_PORT: &str = "rtcp-mux";
+
 /// Who describes, and how often it has changed its mind (RFC 8866 §5.2). One for each dialog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
@@ -45,7 +48,9 @@ pub fn offer(origin: &Origin, local: &Local, before: Option<&Session>) -> Vec<u8
     let codecs: Vec<_> = local.codecs.iter().map(|codec| (*codec, number(*codec))).collect();
     let events = |codec| before.and_then(|session| session.events_beside(codec)).unwrap_or(own_events(codec));
     let events = events_of(local, &codecs, |codec| Some(events(codec)));
-    print(origin, local, vec![audio(local, &codecs, &events, "RTP/AVP", local.direction)])
+    let mut audio = audio(local, &codecs, &events, "RTP/AVP", local.direction);
+    audio.add_attribute_from_str(ONE_PORT);
+    print(origin, local, vec![audio])
 }
 
 /// Answers with the offer's order and payload types; every stream but the audio is refused with port 0. `None` when no
@@ -59,7 +64,13 @@ pub fn answer(origin: &Origin, local: &Local, offered: &Description) -> Option<V
     let events = events_of(local, &codecs, |codec| session.events_beside(codec));
     let direction = local.direction.within(session.direction);
     let medias = offered.lines.iter().enumerate().map(|(index, line)| match index == offered.audio {
-        true => audio(local, &codecs, &events, &line.proto, direction),
+        true => {
+            let mut audio = audio(local, &codecs, &events, &line.proto, direction);
+            if session.shares_a_port() {
+                audio.add_attribute_from_str(ONE_PORT);
+            }
+            audio
+        }
         false => media(&line.media, 0, &line.proto, line.formats.clone()),
     });
     Some(print(origin, local, medias.collect()))

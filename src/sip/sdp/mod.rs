@@ -1,5 +1,5 @@
 //! SDP for one audio stream: RFC 8866 (the text), RFC 3264 (offer and answer), RFC 4733 §2.4 (telephone-event),
-//! RFC 3551 §6 (static payload types), RFC 7587 §7 (Opus).
+//! RFC 3551 §6 (static payload types), RFC 7587 §7 (Opus), RFC 5761 §5 (RTP and RTCP on one port).
 //!
 //! Deliberately absent: ICE, SRTP, video, and every codec that the house does not speak.
 
@@ -20,6 +20,8 @@ pub struct Session {
     /// Where the peer wants to receive. Its address is unspecified while an old-style hold (`c=0.0.0.0`) lasts; the
     /// direction then says that the peer does not receive.
     pub remote: SocketAddr,
+    /// Where the peer wants to receive RTCP: one port for both (RFC 5761), another that it names (RFC 3605), or the next.
+    pub rtcp: SocketAddr,
     /// In the peer's order of preference, with the peer's payload types; never empty.
     pub codecs: Vec<(Codec, u8)>,
     /// Telephone-events, on each clock that the peer has them on.
@@ -56,6 +58,10 @@ pub enum BadSdp {
 }
 
 impl Session {
+    pub fn shares_a_port(&self) -> bool {
+        self.rtcp == self.remote
+    }
+
     /// The peer's payload type of a codec.
     pub fn payload_type(&self, codec: Codec) -> Option<u8> {
         self.codecs.iter().find(|(known, _)| *known == codec).map(|(_, payload_type)| *payload_type)

@@ -71,6 +71,7 @@ fn read_session(parsed: &wire::Session, media: &wire::Media) -> Result<Session, 
     }
     Ok(Session {
         remote: SocketAddr::new(ip, media.port),
+        rtcp: SocketAddr::new(ip, read_rtcp_port(media)),
         codecs,
         events: formats.iter().filter_map(|format| format.events(media)).collect(),
         // An unspecified address is the hold of RFC 2543: nothing can be sent there.
@@ -85,6 +86,15 @@ fn read_address(text: &str) -> Result<IpAddr, BadSdp> {
     let ip: IpAddr = text.parse().map_err(|_| BadSdp::BadAddress)?;
     let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
     if ip.is_multicast() || broadcast { Err(BadSdp::BadAddress) } else { Ok(ip) }
+}
+
+/// A port that is named may have an address too; it is not followed: reports go where the audio goes.
+fn read_rtcp_port(media: &wire::Media) -> u16 {
+    if media.attributes.iter().any(|attribute| attribute.attribute.eq_ignore_ascii_case("rtcp-mux")) {
+        return media.port;
+    }
+    let named = attribute(&media.attributes, "rtcp").and_then(|text| scan::number(text.split(' ').next()?));
+    named.unwrap_or(media.port.saturating_add(1))
 }
 
 fn read_direction(attributes: &[wire::Attribute]) -> Option<Direction> {

@@ -200,3 +200,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn reports_have_the_port_above_or_one_that_is_named_or_share_that_of_the_audio() {
+    let port =
+        |more: &str| session(&PHONE.replace("a=sendrecv", &format!("a=sendrecv\r\n{more}"))).unwrap().rtcp.port();
+    assert_eq!(port("a=x"), 4001);
+    assert_eq!(port("a=rtcp:5555"), 5555);
+    assert_eq!(port("a=rtcp:5555 IN IP4 198.51.100.1"), 5555);
+    assert_eq!(port("a=rtcp:x\r\na=x"), 4001);
+    assert_eq!(port("a=rtcp:5555\r\na=rtcp-mux"), 4000);
+}
+
+#[test]
+fn one_port_for_both_is_offered_and_answered_only_to_who_offers_it() {
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    assert!(text(offer(&Origin::new(1), &local(), None)).contains("a=rtcp-mux\r\n"));
+    let answer_to =
+        |offered: &str| text(answer(&Origin::new(1), &local(), &read(offered.as_bytes()).unwrap()).unwrap());
+    assert!(!answer_to(PHONE).contains("rtcp-mux"));
+    assert!(answer_to(&format!("{PHONE}a=rtcp-mux\r\n")).contains("a=rtcp-mux\r\n"));
+}

@@ -104,6 +104,7 @@ impl Leg {
         let params = LegParams {
             remote: remote.remote,
             signalled: self.flow.remote.ip(),
+            rtcp: remote.rtcp,
             codec,
             payload_type: remote.payload_type(codec).unwrap_or(codec.payload_type()),
             own_payload_type: remote.own_payload_type(codec),

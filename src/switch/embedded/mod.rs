@@ -32,7 +32,7 @@ use super::{CallState, CallView, Command, Event};
 use crate::{
     dialplan::DialPlan,
     media,
-    model::{CallEnding, CallId, CallRecord, Codec, Entropy, IdMaker, LegId, SessionId},
+    model::{CallEnding, CallId, CallNote, Codec, Entropy, IdMaker, LegId, SessionId, Side},
     sip::{
         self, ClientTx, Dialog, DialogId, Endpoint, Flow, Registrar, Request, Response, ServerTx, Transmit, Wakeups,
         digest::{Algorithm, Authenticator},
@@ -73,8 +73,8 @@ pub enum Output {
     Transmit(Transmit),
     Media(media::Command),
     Event(Event),
-    /// The row of a call, to be kept in place of what was kept of it before.
-    Record(CallRecord),
+    /// To be kept of a call.
+    Record(CallNote),
     /// A registration changed and is to be kept.
     Binding(sip::Change),
 }
@@ -100,6 +100,8 @@ pub struct Embedded<P> {
     presence: Presence,
     /// When the session timer of each leg runs out.
     alarms: Wakeups<LegId>,
+    /// Legs of calls whose media is being closed: the plane will tell how they were.
+    closing: BTreeMap<LegId, (CallId, Side)>,
     /// When the legs are next asked whether they are still there.
     round_at: Option<Instant>,
     draining: bool,
@@ -159,6 +161,7 @@ impl<P: MediaPorts> Embedded<P> {
             by_client_tx: BTreeMap::new(),
             presence: Presence::default(),
             alarms: Wakeups::default(),
+            closing: BTreeMap::new(),
             round_at: None,
             draining: false,
             outputs: VecDeque::new(),
@@ -195,6 +198,7 @@ impl<P: MediaPorts> Embedded<P> {
         match event {
             media::Event::Digit { leg, digit } if self.is_guest(leg) => self.event(Event::Digit { leg, digit }),
             media::Event::Played { leg, ticket } if self.is_guest(leg) => self.event(Event::Played { leg, ticket }),
+            media::Event::Closed { leg, quality } => self.record_quality(leg, quality),
             media::Event::Digit { .. } | media::Event::Played { .. } => {}
         }
     }
@@ -248,6 +252,11 @@ impl<P: MediaPorts> Embedded<P> {
 
     pub fn is_idle(&self) -> bool {
         self.legs.is_empty() && self.farewells.is_empty()
+    }
+
+    /// Whether all is known of every call that has ended.
+    pub fn is_settled(&self) -> bool {
+        self.closing.is_empty()
     }
 
     /// Ends every call, for a shutdown that waits no longer.

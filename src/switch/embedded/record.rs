@@ -1,7 +1,10 @@
 //! What is kept of each call: its row, told anew when it begins, is answered and ends.
 
 use super::{Embedded, Now, Output, call::Stage, leg::MediaPorts};
-use crate::model::{CallEnd, CallEnding, CallId, CallRecord, Party};
+use crate::model::{CallEnd, CallEnding, CallId, CallNote, CallRecord, LegId, LegQuality, Party, Side};
+
+/// The media thread answers at once, but its events may be lost.
+const MAX_CLOSING: usize = 20_000;
 
 impl<P: MediaPorts> Embedded<P> {
     /// Tells the row of a call as it is now; its legs are still there.
@@ -22,7 +25,7 @@ impl<P: MediaPorts> Embedded<P> {
         for party in [&record.caller, &record.callee] {
             self.presence.touch(party.extension());
         }
-        self.outputs.push_back(Output::Record(record));
+        self.outputs.push_back(Output::Record(CallNote::Row(record)));
     }
 
     /// A call that was refused before a phone rang. A number that nobody has makes no call, whatever its digits meant.
@@ -42,6 +45,20 @@ impl<P: MediaPorts> Embedded<P> {
             callee_codec: None,
             end: Some(CallEnd { at_ms: now.unix_ms, cause, sip_status: Some(sip_status) }),
         };
-        self.outputs.push_back(Output::Record(record));
+        self.outputs.push_back(Output::Record(CallNote::Row(record)));
+    }
+
+    /// The leg of a party is closed; its quality follows.
+    pub(super) fn await_quality(&mut self, leg: LegId, call: CallId, side: Side) {
+        if self.closing.len() >= MAX_CLOSING {
+            self.closing.pop_first();
+        }
+        self.closing.insert(leg, (call, side));
+    }
+
+    pub(super) fn record_quality(&mut self, leg: LegId, quality: LegQuality) {
+        if let Some((call, side)) = self.closing.remove(&leg) {
+            self.outputs.push_back(Output::Record(CallNote::Quality { call, side, quality }));
+        }
     }
 }

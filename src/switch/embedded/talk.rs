@@ -141,6 +141,9 @@ impl<P: MediaPorts> Embedded<P> {
         }
         self.by_server_tx.retain(|_, one| *one != id);
         self.presence.touch(leg.party.extension());
+        if let Role::Party { call, side } = leg.role {
+            self.await_quality(id, call, side);
+        }
         self.media(media::Command::Close { leg: id });
     }
 

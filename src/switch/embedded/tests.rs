@@ -13,7 +13,7 @@ mod strangers;
 
 use super::*;
 use crate::{
-    model::{Digit, ExtensionNumber, HearMatrix, Mode, Secret, Side},
+    model::{CallRecord, Digit, ExtensionNumber, HearMatrix, LegQuality, Mode, Secret, Side},
     sip::{
         Binding, EndpointConfig, Message, Method, Parsed, RegistrarConfig, Transport,
         digest::{self, Algorithm, Asker, Challenge},
@@ -45,6 +45,8 @@ struct Rig {
     matrices: Vec<HearMatrix>,
     bindings: usize,
     records: Vec<CallRecord>,
+    qualities: Vec<(CallId, Side, LegQuality)>,
+    closed: Vec<LegId>,
     sent: u32,
 }
 
@@ -107,7 +109,18 @@ impl Rig {
             entropy,
         });
         let now = Now { instant, unix_ms: 1_700_000_000_000 };
-        Self { switch, now, inbox: vec![], events: vec![], matrices: vec![], bindings: 0, records: vec![], sent: 0 }
+        Self {
+            switch,
+            now,
+            inbox: vec![],
+            events: vec![],
+            matrices: vec![],
+            bindings: 0,
+            records: vec![],
+            qualities: vec![],
+            closed: vec![],
+            sent: 0,
+        }
     }
 
     fn send(&mut self, phone: &str, message: &Message) {
@@ -123,9 +136,11 @@ impl Rig {
                     Parsed::Reject(_) | Parsed::KeepAlive | Parsed::Ignore => panic!("the switch sent nonsense"),
                 },
                 Output::Media(media::Command::Hear(matrix)) => self.matrices.push(matrix),
+                Output::Media(media::Command::Close { leg }) => self.closed.push(leg),
                 Output::Media(_) => {}
                 Output::Event(event) => self.events.push(event),
-                Output::Record(record) => self.records.push(record),
+                Output::Record(CallNote::Row(record)) => self.records.push(record),
+                Output::Record(CallNote::Quality { call, side, quality }) => self.qualities.push((call, side, quality)),
                 Output::Binding(_) => self.bindings += 1,
             }
         }

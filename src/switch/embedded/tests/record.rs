@@ -84,6 +84,26 @@ fn a_phone_that_is_not_there_is_a_call_and_a_number_that_nobody_has_is_none() {
 }
 
 #[test]
+fn the_quality_of_each_leg_belongs_to_its_side_of_the_call() {
+    let mut rig = Rig::new();
+    let (ok, _) = rig.talk();
+    let call = rig.call().id;
+    let (leg, _) = rig.guest("0070");
+    let bye = rig.in_dialog("1000", Method::Bye, &ok, 3);
+    rig.send("1000", &Message::Request(bye));
+    rig.command(Command::HangUp { leg });
+    let quality = |round_trip_us| LegQuality { round_trip_us: Some(round_trip_us), ..LegQuality::default() };
+    assert!(!rig.switch.is_settled());
+    for (leg, round_trip_us) in rig.closed.clone().into_iter().zip(1..) {
+        rig.switch.media_event(media::Event::Closed { leg, quality: quality(round_trip_us) });
+    }
+    rig.drain();
+    assert_eq!(rig.closed.len(), 3);
+    assert_eq!(rig.qualities, [(call, Side::Caller, quality(1)), (call, Side::Callee, quality(2))]);
+    assert!(rig.switch.is_settled());
+}
+
+#[test]
 fn a_shutdown_is_neither_partys_doing() {
     let mut rig = Rig::new();
     rig.talk();

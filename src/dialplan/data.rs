@@ -1,8 +1,14 @@
-use super::{DialPlan, Feature, Finding};
+mod trunks;
+
+use super::{
+    DialPlan, Feature, Finding,
+    outside::{Inbound, MobileUser, Outbound, Outside},
+};
 use crate::model::{ExtensionNumber, Mode};
 use serde::Deserialize;
 use std::ops::Range;
 use toml::Spanned;
+use trunks::{InboundTable, MobileUserTable, NumbersTable, OutboundTable};
 
 /// What one file may hold. Any file may hold any table.
 #[derive(Deserialize)]
@@ -13,6 +19,13 @@ struct File {
     mobile: Option<MobileTable>,
     extensions: Option<ExtensionsTable>,
     callback: Option<CallbackTable>,
+    numbers: Option<NumbersTable>,
+    #[serde(default)]
+    outbound: Vec<OutboundTable>,
+    #[serde(default)]
+    inbound: Vec<InboundTable>,
+    #[serde(default, rename = "mobile-user")]
+    mobile_user: Vec<MobileUserTable>,
 }
 
 #[derive(Deserialize)]
@@ -141,6 +154,10 @@ struct Draft {
     mobile_prefix: Option<Placed<String>>,
     extensions: Option<Placed<Vec<Placed<NumberRange>>>>,
     callback: Option<Placed<String>>,
+    country: Option<Placed<String>>,
+    outbound: Vec<Placed<Outbound>>,
+    inbound: Vec<Inbound>,
+    mobile_users: Vec<MobileUser>,
     findings: Vec<Finding>,
 }
 
@@ -160,6 +177,12 @@ impl Draft {
             let number = self.number(page.placed(table.number), "the call-back number");
             self.findings.extend(settle(&mut self.callback, number, "[callback]"));
         }
+        if let Some(table) = file.numbers {
+            self.add_numbers(page, table);
+        }
+        file.outbound.into_iter().for_each(|table| self.add_outbound(page, table));
+        file.inbound.into_iter().for_each(|table| self.add_inbound(page, table));
+        file.mobile_user.into_iter().for_each(|table| self.add_mobile_user(page, table));
     }
 
     fn add_feature(&mut self, page: Page, table: FeatureTable) {
@@ -233,6 +256,7 @@ impl Draft {
             }
         }
         self.findings.append(&mut found);
+        self.judge_outbound();
     }
 
     fn is_code(&self, number: &str) -> bool {
@@ -256,6 +280,12 @@ impl Draft {
                 mobile_prefix: self.mobile_prefix.map(|prefix| prefix.value),
                 extensions: values(extensions.value),
                 callback: callback.value,
+                outside: Outside {
+                    country: self.country.map(|country| country.value),
+                    outbound: values(self.outbound),
+                    inbound: self.inbound,
+                    mobile_users: self.mobile_users,
+                },
             }),
             _ => Err(self.findings),
         }

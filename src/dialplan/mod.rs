@@ -7,19 +7,23 @@
 
 mod data;
 mod finding;
+mod outside;
 mod route;
 
 use crate::model::{ExtensionNumber, Mode, Secret};
 use data::NumberRange;
+use outside::Outside;
 
 pub use crate::model::ShortDial;
 pub use finding::Finding;
+pub use outside::OutsideDial;
 pub use route::{FeatureDial, Route};
 
 /// The dial plan of the repository: file name and text.
-pub const BUILT_IN: [(&str, &str); 2] = [
+pub const BUILT_IN: [(&str, &str); 3] = [
     ("feature-codes.toml", include_str!("../../dialplan/feature-codes.toml")),
     ("extensions.toml", include_str!("../../dialplan/extensions.toml")),
+    ("trunks.toml", include_str!("../../dialplan/trunks.toml")),
 ];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +32,7 @@ pub struct DialPlan {
     mobile_prefix: Option<String>,
     extensions: Vec<NumberRange>,
     callback: String,
+    outside: Outside,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-use super::{DialPlan, Feature};
+use super::{DialPlan, Feature, OutsideDial};
 use crate::model::{ExtensionNumber, MAX_DIGITS, Mode, Refusal, Secret, ShortDial};
 use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
@@ -8,6 +8,7 @@ pub enum Route {
     /// Well-formed; whether there is such a phone is the registrar's to say.
     Extension(ExtensionNumber),
     Feature(FeatureDial),
+    Outside(OutsideDial),
     Refuse {
         status: u16,
         refusal: Option<Refusal>,
@@ -43,7 +44,7 @@ pub(super) fn route(plan: &DialPlan, user_part: &str) -> Route {
         };
     }
     match fields {
-        None => plan.extension(head).map_or(Route::Unknown, Route::Extension),
+        None => plan.number(head),
         Some(_) => Route::Unknown,
     }
 }
@@ -85,6 +86,13 @@ impl DialPlan {
         self.feature(keys.strip_prefix(prefix.as_bytes())?)
     }
 
+    fn number(&self, keys: &[u8]) -> Route {
+        let whole = || self.outbound_number(keys).map(Route::Outside);
+        let extension = || self.extension(keys).map(Route::Extension);
+        let prefixed = || self.outbound_prefix(keys).map(Route::Outside);
+        whole().or_else(extension).or_else(prefixed).unwrap_or(Route::Unknown)
+    }
+
     fn extension(&self, keys: &[u8]) -> Option<ExtensionNumber> {
         let digits = std::str::from_utf8(keys).ok()?;
         self.extensions.iter().any(|range| range.contains(digits)).then(|| digits.parse().ok())?
@@ -118,6 +126,7 @@ mod tests {
                 format!("{mode}{mobile}{}", short.unwrap_or_default())
             }
             Route::Refuse { status, refusal } => format!("{status} {}", refusal.map_or("", |r| r.as_str())),
+            Route::Outside(OutsideDial { sent, .. }) => format!("outside {sent}"),
             Route::Unknown => "unknown".to_owned(),
         }
     }

@@ -60,7 +60,7 @@ impl<P: MediaPorts> Embedded<P> {
                     self.event(Event::Refused { source, refusal });
                 }
             }
-            Route::Unknown => self.respond(now, tx, &request, 404),
+            Route::Outside(_) | Route::Unknown => self.respond(now, tx, &request, 404),
         }
     }
 

@@ -543,3 +543,38 @@ fn a_real_engine_answers_what_is_going_on_until_it_is_told_to_stop() {
     assert!(engine.wait().unwrap().success());
     assert!(desk.run("calls").failed().contains("`sasayaki serve`"));
 }
+
+#[test]
+fn trunks_are_added_changed_and_shown_with_what_the_engine_knows_of_them() {
+    let desk = Desk::new();
+    desk.fed(
+        "carrier-secret\n",
+        "trunk add main udp:192.0.2.1:5060 --user 0312345678 --register --caller-id 0312345678 --password-stdin",
+    )
+    .ok();
+    desk.run("trunk add mobile tcp:sip.example.jp:5060 --mobile --source 192.0.2.9:5060").ok();
+    desk.run("trunk set main --no-register --identity asserted --domain carrier.example").ok();
+    let listed = desk.json("trunk list --json");
+    assert_eq!(listed[0]["name"], "main");
+    assert_eq!((&listed[0]["register"], &listed[0]["reachable"]), (&Value::Bool(false), &Value::Null));
+    assert_eq!((&listed[1]["mobile"], &listed[1]["sources"][0]), (&Value::Bool(true), &"192.0.2.9:5060".into()));
+
+    let answer = r#"{"ok":true,"trunks":[{"name":"main","registered":true,"reachable":false,"last_error":"it does not answer"}]}"#;
+    let asked = engine(&desk.path("data/control.sock"), answer);
+    let table = desk.run("trunk list").ok();
+    assert!(table.contains("it does not answer") && !table.contains("carrier-secret"), "{table}");
+    assert_eq!(asked.join().unwrap(), r#"{"do":"trunks"}"#);
+    fs::remove_file(desk.path("data/control.sock")).unwrap();
+
+    assert!(desk.run("trunk remove other").failed().contains("`sasayaki trunk list`"));
+    desk.run("trunk remove main").ok();
+    assert_eq!(desk.json("trunk list --json").as_array().unwrap().len(), 1);
+    for wrong in [
+        "trunk add Main udp:192.0.2.1:5060",
+        "trunk add a sip.example.jp",
+        "trunk set main",
+        "trunk add a udp:h:1 --register",
+    ] {
+        desk.run(wrong).wrong_usage();
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::{
     account::AccountCommand, audit::AuditCommand, bench::BenchCommand, cdr::CdrCommand, dial_id::DialIdCommand,
-    extension::ExtensionCommand, live, permission::PermissionCommand, setting::SettingCommand,
+    extension::ExtensionCommand, live, permission::PermissionCommand, setting::SettingCommand, trunk::TrunkCommand,
 };
 use std::path::PathBuf;
 
@@ -48,6 +48,9 @@ pub enum Command {
     /// Who may listen to which phone terminal
     #[command(subcommand)]
     Permission(PermissionCommand),
+    /// Trunks: the ways to the world outside
+    #[command(subcommand)]
+    Trunk(TrunkCommand),
     /// Settings that change at run time
     #[command(subcommand)]
     Setting(SettingCommand),

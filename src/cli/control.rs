@@ -17,15 +17,20 @@ const MAX_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Asks the running engine.
 pub fn ask(config: &Config, request: &Request) -> anyhow::Result<Answer> {
-    let socket = config.control_socket();
-    let Some(stream) = connect(&socket)? else {
-        bail!("no engine runs at {}; start one with `sasayaki serve`", socket.display());
+    let Some(answer) = ask_if_running(config, request)? else {
+        bail!("no engine runs at {}; start one with `sasayaki serve`", config.control_socket().display());
     };
+    Ok(answer)
+}
+
+/// The same where an engine need not run. `None`: none does.
+pub fn ask_if_running(config: &Config, request: &Request) -> anyhow::Result<Option<Answer>> {
+    let Some(stream) = connect(&config.control_socket())? else { return Ok(None) };
     let answer = exchange(&stream, request).context("the engine did not answer")?;
     if !answer.ok {
         bail!("{}", answer.error.as_deref().unwrap_or("the engine refused and did not say why"));
     }
-    Ok(answer)
+    Ok(Some(answer))
 }
 
 /// Tells the engine, if one runs, that the store has changed. The change stands in the store in any case.

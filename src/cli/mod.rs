@@ -24,6 +24,7 @@ mod secret_input;
 mod serve;
 mod setting;
 mod text;
+mod trunk;
 
 use args::{Cli, Command};
 use clap::Parser;
@@ -78,6 +79,7 @@ async fn carry_out(command: Command, named: Option<&Path>) -> anyhow::Result<Exi
         Command::DialId(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Permission(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Setting(command) => command.run(&Office::open(loaded.config).await?).await?,
+        Command::Trunk(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Audit(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Cdr(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Calls(live) => live::calls(live, &loaded.config).await?,

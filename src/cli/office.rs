@@ -50,7 +50,7 @@ pub fn make_folder(folder: &Path) -> anyhow::Result<()> {
 pub fn explained(error: StoreError) -> anyhow::Error {
     let StoreError::NoSuch { what, .. } = &error else { return error.into() };
     match *what {
-        "account" | "extension" => anyhow::anyhow!("{error}; `sasayaki {what} list` shows what there is"),
+        "account" | "extension" | "trunk" => anyhow::anyhow!("{error}; `sasayaki {what} list` shows what there is"),
         "rule" => anyhow::anyhow!("{error}; `sasayaki permission list` shows what there is"),
         _ => error.into(),
     }

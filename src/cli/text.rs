@@ -4,6 +4,7 @@ use std::{fmt, str::FromStr};
 
 const MAX_NAME_CHARS: usize = 64;
 const MAX_LOGIN_CHARS: usize = 64;
+const MAX_DOMAIN_BYTES: usize = 253;
 
 /// A name for people to read; may be empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,14 @@ pub struct Login(String);
 /// Keypad digits that name a person: 1 to 32.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DialId(String);
+
+/// A host or domain name as it stands in a SIP URI; may be empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Domain(String);
+
+/// The name of an account at a trunk, as it stands in a SIP URI; may be empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account(String);
 
 #[derive(Debug, thiserror::Error)]
 #[error("expected {0}")]
@@ -36,6 +45,47 @@ impl Login {
 impl DialId {
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl Domain {
+    pub fn into_string(self) -> String {
+        self.0
+    }
+
+    pub fn into_option(self) -> Option<String> {
+        Some(self.0).filter(|text| !text.is_empty())
+    }
+}
+
+impl Account {
+    pub fn into_string(self) -> String {
+        self.0
+    }
+
+    pub fn into_option(self) -> Option<String> {
+        Some(self.0).filter(|text| !text.is_empty())
+    }
+}
+
+impl FromStr for Domain {
+    type Err = Unusable;
+
+    fn from_str(text: &str) -> Result<Self, Unusable> {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b':' | b'[' | b']');
+        let usable = text.len() <= MAX_DOMAIN_BYTES && text.bytes().all(fits);
+        usable.then(|| Self(text.to_owned())).ok_or(Unusable("a host or domain name"))
+    }
+}
+
+impl FromStr for Account {
+    type Err = Unusable;
+
+    fn from_str(text: &str) -> Result<Self, Unusable> {
+        // RFC 3261 §25.1, without what would need an escape.
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&byte);
+        let usable = text.len() <= MAX_LOGIN_CHARS && text.bytes().all(fits);
+        usable.then(|| Self(text.to_owned())).ok_or(Unusable("at most 64 characters of a SIP user name"))
     }
 }
 

@@ -368,7 +368,7 @@ number = "9999"
         plan.toml:9: unknown field `ringtone`, expected `number`
         ");
         assert_snapshot!(with("[mobile]", "[mobil]"), @"
-        plan.toml:4: unknown field `mobil`, expected one of `feature`, `mobile`, `extensions`, `callback`
+        plan.toml:4: unknown field `mobil`, expected one of `feature`, `mobile`, `extensions`, `callback`, `numbers`, `outbound`, `inbound`, `mobile-user`
         ");
         assert_snapshot!(with("mode =", "mood ="), @"
         plan.toml:3: unknown field `mood`, expected `code` or `mode`

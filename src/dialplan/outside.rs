@@ -146,14 +146,10 @@ impl Outbound {
 impl Pattern {
     /// How many keys of the number the pattern knows; `None` when it does not fit.
     fn fits(&self, number: &OutsideNumber) -> Option<usize> {
-        let fits = match self {
-            Pattern::Number(own) => own == number,
-            Pattern::Prefix(prefix) => number.as_str().starts_with(prefix.as_str()),
-        };
-        fits.then(|| match self {
-            Pattern::Number(_) => usize::MAX,
-            Pattern::Prefix(prefix) => prefix.len(),
-        })
+        match self {
+            Pattern::Number(own) => (own == number).then_some(usize::MAX),
+            Pattern::Prefix(prefix) => number.as_str().starts_with(prefix.as_str()).then_some(prefix.len()),
+        }
     }
 }
 

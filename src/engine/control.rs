@@ -12,6 +12,7 @@ pub enum Request {
     Refresh,
     Calls,
     Sessions,
+    Trunks,
     EndSession {
         id: String,
     },
@@ -25,6 +26,8 @@ pub struct Answer {
     pub calls: Option<Vec<CallRow>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sessions: Option<Vec<SessionRow>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trunks: Option<Vec<TrunkStatus>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -40,6 +43,10 @@ impl Answer {
 
     pub fn sessions(rows: Vec<SessionRow>) -> Self {
         Self { ok: true, sessions: Some(rows), ..Self::default() }
+    }
+
+    pub fn trunks(rows: Vec<TrunkStatus>) -> Self {
+        Self { ok: true, trunks: Some(rows), ..Self::default() }
     }
 
     pub fn error(why: impl Into<String>) -> Self {
@@ -72,6 +79,18 @@ pub struct CallRow {
     pub since_ms: u64,
     /// How many spy sessions are on it.
     pub sessions: usize,
+}
+
+/// How a trunk is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrunkStatus {
+    pub name: String,
+    /// `None`: not one to register with.
+    pub registered: Option<bool>,
+    /// `None`: not known yet.
+    pub reachable: Option<bool>,
+    /// What went wrong last, until it goes right.
+    pub last_error: Option<String>,
 }
 
 /// One spy session that is going on.

@@ -16,6 +16,7 @@ mod run;
 mod scribe;
 mod snapshot;
 mod socket;
+mod trunks;
 mod work;
 
 pub use run::{Engine, Options};

@@ -1,12 +1,15 @@
 //! What is going on, as rows for whoever asks on the control socket.
 
 use super::{
-    control::{Answer, CallRow, CallStatus, SessionRow},
+    control::{Answer, CallRow, CallStatus, SessionRow, TrunkStatus},
     desk::SessionView,
 };
 use crate::{
     store::Store,
-    switch::{self, CallView, embedded::Now},
+    switch::{
+        self, CallView,
+        embedded::{Now, TrunkView},
+    },
 };
 
 pub fn call_row(call: &CallView, now: Now) -> CallRow {
@@ -23,6 +26,15 @@ pub fn call_row(call: &CallView, now: Now) -> CallRow {
         },
         since_ms: now.unix_ms.saturating_sub(call.since_unix_ms),
         sessions: call.listeners,
+    }
+}
+
+pub fn trunk_status(view: TrunkView) -> TrunkStatus {
+    TrunkStatus {
+        name: view.name.to_string(),
+        registered: view.registered,
+        reachable: view.reachable,
+        last_error: view.trouble.map(|trouble| trouble.to_string()),
     }
 }
 

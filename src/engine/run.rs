@@ -5,10 +5,11 @@ use super::{
     ledger::Ledger,
     news,
     ports::LegOpener,
-    rows::{call_row, session_rows},
+    rows::{call_row, session_rows, trunk_status},
     scribe::Scribe,
     snapshot::{bindings, directory, kept},
     socket::{self, Asked},
+    trunks::{self, Addresses, Found},
     work,
 };
 use crate::{
@@ -92,11 +93,13 @@ pub struct Engine {
     poke: Arc<Notify>,
     recheck: Interval,
     reading: Reading,
+    reading_trunks: Reading,
+    addresses: Addresses,
     drain: Duration,
     control_socket: PathBuf,
 }
 
-/// The reading of the extensions.
+/// The reading of the extensions, or of the trunks.
 enum Reading {
     Done,
     Running,
@@ -109,6 +112,7 @@ enum Reading {
 enum Done {
     Reply(LegId, Reply),
     Directory(store::Result<Directory>),
+    Trunks(store::Result<Vec<Found>>),
     RightLost(SessionId),
 }
 
@@ -176,6 +180,8 @@ impl Engine {
             poke,
             recheck: interval(RECHECK_INTERVAL),
             reading: Reading::Done,
+            reading_trunks: Reading::Failed,
+            addresses: Addresses::default(),
             drain: options.drain,
             control_socket: options.control_socket,
         })
@@ -343,6 +349,7 @@ impl Engine {
                 }
             }
             Done::Directory(read) => self.take_directory(now, read),
+            Done::Trunks(read) => self.take_trunks(now, read),
             Done::RightLost(session) => self.desk.right_lost(now.instant, session),
         }
     }
@@ -350,6 +357,9 @@ impl Engine {
     fn changed(&mut self, changes: &[store::Change]) {
         if changes.iter().any(|change| matches!(change, store::Change::Extension(_) | store::Change::Unknown)) {
             self.read_directory();
+        }
+        if changes.iter().any(|change| matches!(change, store::Change::Trunk | store::Change::Unknown)) {
+            self.read_trunks();
         }
         self.recheck_rights();
     }
@@ -383,11 +393,42 @@ impl Engine {
         }
     }
 
+    fn read_trunks(&mut self) {
+        match self.reading_trunks {
+            Reading::Running | Reading::Outdated => self.reading_trunks = Reading::Outdated,
+            Reading::Done | Reading::Failed => {
+                self.reading_trunks = Reading::Running;
+                let store = self.store.clone();
+                self.beside(async move { Some(Done::Trunks(trunks::find(&store).await)) });
+            }
+        }
+    }
+
+    fn take_trunks(&mut self, now: Now, read: store::Result<Vec<Found>>) {
+        let outdated = matches!(self.reading_trunks, Reading::Outdated);
+        match read {
+            Ok(found) => {
+                self.reading_trunks = Reading::Done;
+                let flow_to = |transport, address| self.transports.flow_to(transport, address);
+                self.switch.set_trunks(now, self.addresses.settle(found, flow_to));
+            }
+            Err(error) => {
+                self.reading_trunks = Reading::Failed;
+                tracing::error!(%error, "the trunks could not be read: another try follows");
+            }
+        }
+        if outdated {
+            self.read_trunks();
+        }
+    }
+
     /// What time alone changes, and what could not be read.
     fn recheck(&mut self) {
         if let Reading::Failed = self.reading {
             self.read_directory();
         }
+        // Names lead elsewhere in time.
+        self.read_trunks();
         self.recheck_rights();
     }
 
@@ -420,6 +461,10 @@ impl Engine {
                     reply(answer, session_rows(&store, &views, now).await);
                     None
                 });
+            }
+            Request::Trunks => {
+                let trunks = self.switch.trunks().into_iter().map(trunk_status).collect();
+                reply(answer, Answer::trunks(trunks));
             }
             Request::EndSession { id } => {
                 let known = id.parse().is_ok_and(|id| self.desk.end_session(clock::now().instant, id));

@@ -13,9 +13,11 @@ use crate::{
 /// Answers one question. `far_ends` are the extensions that the target of a question about rights is talking to.
 pub async fn answer(store: &Store, question: Question, far_ends: Vec<ExtensionNumber>) -> Reply {
     match question {
-        Question::SignIn { dial_id, password, source, mode } => {
+        Question::SignIn { dial_id, password, source, trunk, mode } => {
             let at_ms = clock::now().unix_ms;
-            let attempt = SignIn { dial_id, password, source: source.to_string(), mode: Some(mode), call: None, at_ms };
+            // Whoever borrows a number on a trunk guesses at that trunk's account of it, never at the phone's (X2).
+            let source = trunk.map_or_else(|| source.to_string(), |trunk| format!("{source}@{trunk}"));
+            let attempt = SignIn { dial_id, password, source, mode: Some(mode), call: None, at_ms };
             Reply::SignIn(store.sign_in(attempt).await)
         }
         Question::Rights { account, target } => {

@@ -16,6 +16,7 @@ mod secret;
 mod setting;
 mod short_dial;
 mod spy;
+mod trunk;
 
 pub use audit::{AuditEvent, AuditKind, Outcome};
 pub use call_record::{CallEnd, CallEnding, CallNote, CallRecord};
@@ -33,3 +34,4 @@ pub use secret::Secret;
 pub use setting::{Settings, ToneAudience};
 pub use short_dial::ShortDial;
 pub use spy::{Side, SpyMode};
+pub use trunk::{NotOfATrunk, Trunk, TrunkAddress, TrunkIdentity, TrunkSource};

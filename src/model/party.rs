@@ -18,6 +18,13 @@ impl Party {
         }
     }
 
+    pub fn trunk(&self) -> Option<&TrunkName> {
+        match self {
+            Party::Extension(_) => None,
+            Party::Outside { trunk, .. } => Some(trunk),
+        }
+    }
+
     pub fn is(&self, number: &ExtensionNumber) -> bool {
         self.extension() == Some(number)
     }

@@ -130,8 +130,14 @@ impl Dialog {
 
     /// §12.2.1.1. Not for ACK and CANCEL.
     pub fn next_request(&mut self, method: Method) -> Request {
+        let cseq = self.next_cseq();
+        self.request(method, cseq)
+    }
+
+    /// The number for the next request of ours, or for one that goes again with credentials (§22.2).
+    pub fn next_cseq(&mut self) -> u32 {
         self.local_cseq += 1;
-        self.request(method, self.local_cseq)
+        self.local_cseq
     }
 
     /// The ACK of a 2xx to the INVITE of that number (§13.2.2.4).

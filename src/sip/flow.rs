@@ -15,6 +15,11 @@ impl Transport {
         }
     }
 
+    /// The transport that a URI parameter or a configuration names (RFC 3261 §19.1.1).
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Transport::Udp, Transport::Tcp].into_iter().find(|one| one.as_str().eq_ignore_ascii_case(word))
+    }
+
     /// A reliable transport needs no retransmission (RFC 3261 §17).
     pub fn is_reliable(self) -> bool {
         match self {

@@ -12,6 +12,7 @@ pub enum Change {
     DialId(AccountId),
     Permission(AccountId),
     Setting,
+    Trunk,
     /// Written by a newer program: look at everything.
     Unknown,
 }
@@ -20,7 +21,12 @@ impl Change {
     pub(super) fn extension(&self) -> Option<&ExtensionNumber> {
         match self {
             Change::Extension(number) => Some(number),
-            Change::Account(_) | Change::DialId(_) | Change::Permission(_) | Change::Setting | Change::Unknown => None,
+            Change::Account(_)
+            | Change::DialId(_)
+            | Change::Permission(_)
+            | Change::Setting
+            | Change::Trunk
+            | Change::Unknown => None,
         }
     }
 }
@@ -33,6 +39,7 @@ impl fmt::Display for Change {
             Change::DialId(account) => write!(f, "dial-id {account}"),
             Change::Permission(account) => write!(f, "permission {account}"),
             Change::Setting => f.write_str("setting"),
+            Change::Trunk => f.write_str("trunk"),
             Change::Unknown => f.write_str("unknown"),
         }
     }
@@ -50,6 +57,7 @@ impl FromStr for Change {
             "dial-id" => account(Change::DialId),
             "permission" => account(Change::Permission),
             "setting" => Change::Setting,
+            "trunk" => Change::Trunk,
             _ => Change::Unknown,
         })
     }

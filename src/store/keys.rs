@@ -1,7 +1,7 @@
 //! The one key file and what is derived from it. A backup is the database *and* this file.
 
 use super::file;
-use crate::model::{ExtensionNumber, Secret};
+use crate::model::{ExtensionNumber, Secret, TrunkName};
 use chacha20poly1305::{
     ChaCha20Poly1305,
     aead::{Aead, Generate, Key, KeyInit, Nonce, Payload},
@@ -19,6 +19,7 @@ const READABLE_BY_OTHERS: u32 = 0o077;
 pub struct Keys {
     pepper: SubKey,
     ha1: SubKey,
+    trunk: SubKey,
     audit: SubKey,
     check: SubKey,
 }
@@ -59,6 +60,7 @@ impl Keys {
         Self {
             pepper: sub_key("sasayaki pepper"),
             ha1: sub_key("sasayaki ha1"),
+            trunk: sub_key("sasayaki trunk"),
             audit: sub_key("sasayaki audit"),
             check: sub_key("sasayaki check"),
         }
@@ -81,24 +83,42 @@ impl Keys {
 
     /// Encrypts an HA1 for its extension: nonce, then ciphertext. It opens under no other number.
     pub fn seal(&self, number: &ExtensionNumber, ha1: &Secret) -> Vec<u8> {
-        let nonce = Nonce::<ChaCha20Poly1305>::generate();
-        let payload = Payload { msg: ha1.expose().as_bytes(), aad: number.as_str().as_bytes() };
-        let sealed = self.cipher().encrypt(&nonce, payload).expect("an HA1 is never too long to encrypt");
-        [&nonce[..], &sealed].concat()
+        seal(&self.ha1, number.as_str(), ha1)
     }
 
     /// `None`: damaged, of another number or of another key.
     pub fn open(&self, number: &ExtensionNumber, sealed: &[u8]) -> Option<Secret> {
-        let (nonce, ciphertext) = sealed.split_at_checked(NONCE_BYTES)?;
-        let nonce = Nonce::<ChaCha20Poly1305>::try_from(nonce).ok()?;
-        let payload = Payload { msg: ciphertext, aad: number.as_str().as_bytes() };
-        let opened = Zeroizing::new(self.cipher().decrypt(&nonce, payload).ok()?);
-        std::str::from_utf8(&opened).ok().map(Secret::new)
+        open(&self.ha1, number.as_str(), sealed)
     }
 
-    fn cipher(&self) -> ChaCha20Poly1305 {
-        ChaCha20Poly1305::new(&Key::<ChaCha20Poly1305>::from(*self.ha1))
+    /// Encrypts the password by which a trunk knows us.
+    pub fn seal_for_trunk(&self, name: &TrunkName, password: &Secret) -> Vec<u8> {
+        seal(&self.trunk, name.as_str(), password)
     }
+
+    /// `None`: damaged, of another trunk or of another key.
+    pub fn open_for_trunk(&self, name: &TrunkName, sealed: &[u8]) -> Option<Secret> {
+        open(&self.trunk, name.as_str(), sealed)
+    }
+}
+
+fn seal(key: &SubKey, owner: &str, secret: &Secret) -> Vec<u8> {
+    let nonce = Nonce::<ChaCha20Poly1305>::generate();
+    let payload = Payload { msg: secret.expose().as_bytes(), aad: owner.as_bytes() };
+    let sealed = cipher(key).encrypt(&nonce, payload).expect("a secret of ours is never too long to encrypt");
+    [&nonce[..], &sealed].concat()
+}
+
+fn open(key: &SubKey, owner: &str, sealed: &[u8]) -> Option<Secret> {
+    let (nonce, ciphertext) = sealed.split_at_checked(NONCE_BYTES)?;
+    let nonce = Nonce::<ChaCha20Poly1305>::try_from(nonce).ok()?;
+    let payload = Payload { msg: ciphertext, aad: owner.as_bytes() };
+    let opened = Zeroizing::new(cipher(key).decrypt(&nonce, payload).ok()?);
+    std::str::from_utf8(&opened).ok().map(Secret::new)
+}
+
+fn cipher(key: &SubKey) -> ChaCha20Poly1305 {
+    ChaCha20Poly1305::new(&Key::<ChaCha20Poly1305>::from(**key))
 }
 
 /// Thirty-two bytes from the operating system.
@@ -169,7 +189,7 @@ mod tests {
     #[test]
     fn no_two_sub_keys_are_alike() {
         let keys = Keys::derive(&[1; KEY_BYTES]);
-        let all = [hex(keys.pepper()), hex(&*keys.ha1), hex(keys.audit()), keys.fingerprint()];
+        let all = [hex(keys.pepper()), hex(&*keys.ha1), hex(&*keys.trunk), hex(keys.audit()), keys.fingerprint()];
         let distinct: std::collections::BTreeSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len());
     }

@@ -21,6 +21,7 @@ mod permission;
 mod row;
 mod setting;
 mod sign_in;
+mod trunk;
 
 pub use account::{AccountChange, AccountRow, NewAccount};
 pub use audit::AuditRow;
@@ -34,6 +35,7 @@ pub use password::PasswordHasher;
 pub use permission::PermissionRow;
 pub use setting::{SettingKey, SettingRow};
 pub use sign_in::SignIn;
+pub use trunk::{TrunkChange, TrunkEntry};
 
 use crate::model::{AccountId, AuditEvent, AuditKind, ExtensionNumber, IdMaker, NodeId, Outcome};
 use sqlx::{Any, AnyPool, Transaction};

@@ -11,7 +11,7 @@ pub use status::CallStatus;
 
 use crate::{
     dialplan::FeatureDial,
-    model::{CallId, Digit, ExtensionNumber, LegId, Mode, Party, Prompt, Refusal, SessionId, Side},
+    model::{CallId, Digit, ExtensionNumber, LegId, Mode, Party, Prompt, Refusal, SessionId, Side, TrunkName},
 };
 
 pub enum Command {
@@ -58,6 +58,8 @@ pub enum Event {
     Dialled {
         leg: LegId,
         source: ExtensionNumber,
+        /// The mobile trunk that brought its user; `None`: its own phone.
+        trunk: Option<TrunkName>,
         feature: FeatureDial,
     },
     /// A feature code that the dial plan itself refused.

@@ -1,8 +1,11 @@
 use crate::rig::*;
 use sasayaki::{
     access::right::{Grant, Rule},
-    model::{Level, Mode, ModeSet, Refusal, Secret, ToneAudience},
-    store::{AccountChange, BindingChange, BindingRow, ExtensionChange, Options, SettingKey, Store, StoreError},
+    model::{Level, Mode, ModeSet, Refusal, Secret, ToneAudience, Trunk, TrunkIdentity},
+    store::{
+        AccountChange, BindingChange, BindingRow, Change, ExtensionChange, Options, SettingKey, Store, StoreError,
+        TrunkChange,
+    },
 };
 use tokio::task::JoinSet;
 
@@ -14,6 +17,7 @@ on_both![
     an_extension_takes_its_rights_along_and_leaves_the_account,
     settings_have_defaults_and_refuse_nonsense,
     bindings_are_kept_until_they_expire,
+    trunks_are_kept_and_their_passwords_sealed,
 ];
 
 async fn many_administrators_may_act_at_once(place: Place) {
@@ -150,4 +154,55 @@ async fn bindings_are_kept_until_they_expire(place: Place) {
     assert!(store.bindings(0).await.unwrap() == [mobile]);
     store.remove_extension(&actor(), &number("4001")).await.unwrap();
     assert!(store.bindings(0).await.unwrap().is_empty());
+}
+
+async fn trunks_are_kept_and_their_passwords_sealed(place: Place) {
+    let (store, _) = furnished(&place).await;
+    let main = Trunk {
+        name: "main".parse().unwrap(),
+        address: "udp:sip.example.jp:5060".parse().unwrap(),
+        domain: None,
+        user: Some("0312345678".to_owned()),
+        registers: true,
+        mobile: false,
+        caller_id: "0312345678".parse().ok(),
+        identity: TrunkIdentity::From,
+        sources: vec!["192.0.2.1".parse().unwrap(), "[2001:db8::1]:5060".parse().unwrap()],
+    };
+    let before = store.last_change().await.unwrap();
+    store.add_trunk(&actor(), main.clone(), Some(Secret::new("trunk-secret-5"))).await.unwrap();
+    assert_eq!(store.changes_since(before).await.unwrap()[0].1, Change::Trunk);
+    let again = store.add_trunk(&actor(), main.clone(), None).await;
+    assert!(matches!(again, Err(StoreError::Taken { .. })));
+    let kept = store.trunks().await.unwrap().remove(0);
+    assert_eq!(kept.trunk, main);
+    assert!(kept.password.unwrap().matches(&Secret::new("trunk-secret-5")));
+    assert!(!contains(&place.everything().await, "trunk-secret-5"));
+
+    let change = TrunkChange {
+        domain: Some("carrier.example".to_owned()),
+        user: Some(String::new()),
+        registers: Some(false),
+        caller_id: Some(None),
+        sources: Some(vec![]),
+        identity: Some(TrunkIdentity::Asserted),
+        ..Default::default()
+    };
+    store.set_trunk(&actor(), &main.name, change).await.unwrap();
+    let changed = store.trunks().await.unwrap().remove(0);
+    let expected = Trunk {
+        domain: Some("carrier.example".to_owned()),
+        user: None,
+        registers: false,
+        caller_id: None,
+        identity: TrunkIdentity::Asserted,
+        sources: vec![],
+        ..main.clone()
+    };
+    assert!(changed.trunk == expected && changed.password.is_some());
+
+    store.remove_trunk(&actor(), &main.name).await.unwrap();
+    assert!(store.trunks().await.unwrap().is_empty());
+    let gone = store.set_trunk(&actor(), &main.name, TrunkChange::default()).await;
+    assert!(matches!(gone, Err(StoreError::NoSuch { .. })));
 }

@@ -14,7 +14,7 @@ use crate::{
     ivr::{self, Ivr, IvrConfig},
     model::{
         AccountId, AuditEvent, AuditKind, CallId, EndCause, ExtensionNumber, IdMaker, LegId, Mode, NotAnExtension,
-        Party, Prompt, Refusal, Secret, SessionId, Settings, Side,
+        Party, Prompt, Refusal, Secret, SessionId, Settings, Side, TrunkName,
     },
     spy::{self, Act, Chime, Happening},
     switch::{CallState, CallView, Command, Event},
@@ -41,13 +41,12 @@ pub enum Question {
         dial_id: Secret,
         password: Secret,
         source: ExtensionNumber,
+        /// The mobile trunk by which the source came; `None`: its own phone.
+        trunk: Option<TrunkName>,
         mode: Mode,
     },
     /// What are the account's rules about `target`, and about whoever it may be talking to?
-    Rights {
-        account: AccountId,
-        target: ExtensionNumber,
-    },
+    Rights { account: AccountId, target: ExtensionNumber },
 }
 
 pub enum Reply {
@@ -89,6 +88,8 @@ pub struct Desk {
 /// A phone at the desk.
 struct Guest {
     source: ExtensionNumber,
+    /// The mobile trunk that brought it.
+    trunk: Option<TrunkName>,
     /// What it dialled for.
     mode: Mode,
     /// The play that counts; an older one's end is stale.
@@ -123,7 +124,7 @@ impl Desk {
 
     pub fn handle(&mut self, now: Instant, event: Event) {
         match event {
-            Event::Dialled { leg, source, feature } => self.welcome(leg, source, feature),
+            Event::Dialled { leg, source, trunk, feature } => self.welcome(leg, source, trunk, feature),
             Event::Refused { source, refusal } => self.record(refused_dial(&source, refusal)),
             Event::Answered { leg } => self.tell_ivr(now, leg, ivr::Input::Answered),
             Event::Digit { leg, digit } => self.tell_ivr(now, leg, ivr::Input::Digit(digit)),
@@ -207,10 +208,10 @@ impl Desk {
         self.outputs.pop_front()
     }
 
-    fn welcome(&mut self, leg: LegId, source: ExtensionNumber, feature: FeatureDial) {
+    fn welcome(&mut self, leg: LegId, source: ExtensionNumber, trunk: Option<TrunkName>, feature: FeatureDial) {
         let mode = feature.mode;
         let ivr = Box::new(Ivr::new(self.config, mode, feature.short));
-        self.guests.insert(leg, Guest { source, mode, ticket: 0, stage: Stage::Talking { ivr, wish: None } });
+        self.guests.insert(leg, Guest { source, trunk, mode, ticket: 0, stage: Stage::Talking { ivr, wish: None } });
         self.command(Command::Answer { leg });
     }
 
@@ -230,8 +231,8 @@ impl Desk {
                 Some(ivr::Output::StopPlaying) => self.command(Command::StopPlaying { leg }),
                 Some(ivr::Output::HangUp) => self.dismiss(leg),
                 Some(ivr::Output::Ask(ivr::Query::SignIn { dial_id, password })) => {
-                    let (source, mode) = (guest.source.clone(), guest.mode);
-                    self.ask(leg, Question::SignIn { dial_id, password, source, mode });
+                    let (source, trunk, mode) = (guest.source.clone(), guest.trunk.clone(), guest.mode);
+                    self.ask(leg, Question::SignIn { dial_id, password, source, trunk, mode });
                 }
                 Some(ivr::Output::Ask(ivr::Query::Attach { account, target, mode })) => match target.expose().parse() {
                     Ok(target) => self.wish(leg, account, target, mode),

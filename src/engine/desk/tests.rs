@@ -74,7 +74,7 @@ impl Rig {
 
     fn dial(&mut self, mode: Mode) -> &mut Self {
         let feature = FeatureDial { mode, mobile: false, short: None };
-        self.tell(Event::Dialled { leg: self.leg, source: number(SUPERVISOR), feature });
+        self.tell(Event::Dialled { leg: self.leg, source: number(SUPERVISOR), trunk: None, feature });
         self.tell(Event::Answered { leg: self.leg })
     }
 
@@ -297,7 +297,7 @@ fn ones_own_phone_an_ivr_and_an_impossible_number_are_refused() {
     rig.calls = vec![];
     let other = LegId::from(Ulid::from(77));
     let feature = FeatureDial { mode: Mode::Monitor, mobile: false, short: None };
-    rig.tell(Event::Dialled { leg: other, source: number("1000"), feature });
+    rig.tell(Event::Dialled { leg: other, source: number("1000"), trunk: None, feature });
     rig.listen(Mode::Monitor);
     assert_eq!(rig.last_row(), "audit attempt not-spiable");
 }

@@ -6,10 +6,12 @@
 mod client;
 mod header;
 mod server;
+mod session;
 
 pub use client::authorize;
 pub use header::{BadDigest, Challenge, Credentials};
 pub use server::{Authenticator, MAX_NONCES, NONCE_LIFETIME_MS, Verdict};
+pub use session::{Asked, Session};
 
 use crate::model::Secret;
 use md5::Md5;

@@ -4,8 +4,10 @@ use super::{
     Embedded, Now,
     early::Early,
     leg::{Leg, LegMedia, MediaPorts, Role},
+    trunk::WayOut,
 };
 use crate::{
+    dialplan::OutsideDial,
     media,
     model::{CallId, Codec, ExtensionNumber, LegId, Party, SessionId, Side},
     sip::{ClientTx, Dialog, Flow, Headers, RELIABLE, Request, ServerTx, SessionTimer, sdp},
@@ -15,6 +17,10 @@ use std::{collections::BTreeMap, time::Instant};
 
 /// The most calls that stand at once, whatever the configuration says.
 pub(super) const MAX_CALLS: usize = 10_000;
+
+const ALL_LINES_BUSY: Refused = Refused { code: 503, why: Some("as many calls as are allowed are going on") };
+const NO_TRUNK: Refused = Refused { code: 503, why: Some("no trunk for this number can be reached") };
+const STOPPING: Refused = Refused { code: 503, why: Some("no new calls: the system is stopping") };
 
 pub(super) struct Call {
     pub id: CallId,
@@ -34,19 +40,51 @@ pub(super) enum Stage {
         early: Option<ClientTx>,
         deadline: Instant,
         best: u16,
+        /// Of a call that goes out.
+        way_out: Option<WayOut>,
     },
     Talking {
         renegotiation: Option<Box<Renegotiation>>,
     },
 }
 
-/// One contact being rung.
+/// One contact being rung, or a trunk asked to.
 pub(super) struct Branch {
     pub tx: ClientTx,
     pub flow: Flow,
     pub request: Request,
     /// The dialogs that its reliable responses began, one for each phone that rings behind it.
     pub early: Vec<Early>,
+}
+
+/// Whom a call is for.
+pub(super) enum Target {
+    Extension(ExtensionNumber),
+    Outside(OutsideDial),
+}
+
+impl Target {
+    /// Who would be called, over the first trunk if outside.
+    fn party(&self) -> Option<Party> {
+        match self {
+            Target::Extension(number) => Some(number.clone().into()),
+            Target::Outside(dial) => {
+                Some(Party::Outside { trunk: dial.trunks.first()?.clone(), number: Some(dial.number.clone()) })
+            }
+        }
+    }
+}
+
+/// Why a request is refused, and what people are told beside the code.
+pub(super) struct Refused {
+    pub code: u16,
+    pub why: Option<&'static str>,
+}
+
+impl From<u16> for Refused {
+    fn from(code: u16) -> Self {
+        Self { code, why: None }
+    }
 }
 
 /// A change of media on its way from one party to the other.
@@ -77,6 +115,14 @@ impl Call {
         }
     }
 
+    /// Until when a trunk may say nothing.
+    pub fn silent_until(&self) -> Option<Instant> {
+        match &self.stage {
+            Stage::Ringing { way_out, .. } => way_out.as_ref()?.silent_until(),
+            Stage::Talking { .. } => None,
+        }
+    }
+
     pub fn conversation(&self, on_hold: bool) -> Conversation {
         Conversation { caller: self.caller, callee: self.callee, on_hold }
     }
@@ -89,14 +135,18 @@ impl<P: MediaPorts> Embedded<P> {
         tx: ServerTx,
         flow: Flow,
         request: Request,
-        source: ExtensionNumber,
-        target: ExtensionNumber,
+        source: Party,
+        target: Target,
     ) {
-        match self.prepare_call(now, tx, flow, &request, source.clone(), target.clone()) {
+        let parties = target.party().map(|callee| (source.clone(), callee));
+        match self.prepare_call(now, tx, flow, &request, source, target) {
             Ok(id) => self.ring(now, id),
-            Err(code) => {
-                self.respond(now, tx, &request, code);
-                self.record_refusal(now, source.into(), target.into(), code);
+            Err(refused) => {
+                let code = refused.code;
+                self.respond(now, tx, &request, refused);
+                if let Some((caller, callee)) = parties {
+                    self.record_refusal(now, caller, callee, code);
+                }
             }
         }
     }
@@ -108,38 +158,50 @@ impl<P: MediaPorts> Embedded<P> {
         tx: ServerTx,
         flow: Flow,
         request: &Request,
-        source: ExtensionNumber,
-        target: ExtensionNumber,
-    ) -> Result<CallId, u16> {
-        if !self.directory.contains(&target) {
-            return Err(404);
-        }
-        if self.registrar.contacts_of(&target, now.unix_ms).is_empty() {
-            return Err(480);
-        }
+        source: Party,
+        target: Target,
+    ) -> Result<CallId, Refused> {
+        let (party, way, way_out) = match target {
+            Target::Extension(number) => {
+                if !self.directory.contains(&number) {
+                    return Err(404.into());
+                }
+                if self.registrar.contacts_of(&number, now.unix_ms).is_empty() {
+                    return Err(480.into());
+                }
+                (Party::Extension(number), flow, None)
+            }
+            Target::Outside(dial) => {
+                let (trunk, flow, way_out) = self.way_out(&dial).ok_or(NO_TRUNK)?;
+                (Party::Outside { trunk, number: Some(dial.number) }, flow, Some(way_out))
+            }
+        };
         let limit = match self.config.max_concurrent {
             0 => MAX_CALLS,
             some => some.min(MAX_CALLS),
         };
-        if self.draining || self.calls.len() >= limit {
-            return Err(503);
+        if self.draining {
+            return Err(STOPPING);
+        }
+        if self.calls.len() >= limit {
+            return Err(ALL_LINES_BUSY);
         }
         let id: CallId = self.ids.make(now.unix_ms);
         let role = Role::Party { call: id, side: Side::Caller };
-        let caller = self.incoming_leg(now, tx, flow, request, source.into(), role)?;
+        let caller = self.incoming_leg(now, tx, flow, request, source, role)?;
         let callee = self.ids.make(now.unix_ms);
-        let media = match self.open_media(callee, flow) {
+        let media = match self.open_media(callee, way) {
             Ok(media) => media,
             Err(code) => {
                 self.close_leg(caller);
-                return Err(code);
+                return Err(code.into());
             }
         };
         let role = Role::Party { call: id, side: Side::Callee };
-        let leg = Leg::new(now.instant, self.entropy.bits() as u32, role, target.into(), flow, media);
+        let leg = Leg::new(now.instant, self.entropy.bits() as u32, role, party, way, media);
         self.legs.insert(callee, leg);
         let deadline = now.instant + self.config.ring_timeout;
-        let stage = Stage::Ringing { branches: vec![], early: None, deadline, best: 480 };
+        let stage = Stage::Ringing { branches: vec![], early: None, deadline, best: 480, way_out };
         let call = Call {
             id,
             caller,

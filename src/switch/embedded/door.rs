@@ -1,7 +1,7 @@
 //! The door: what each request is, and whether its sender may ask for it. Everything but OPTIONS is digest-challenged;
 //! the source is the digest user name, never From. What is answered to just anybody leaves no transaction behind.
 
-use super::{Embedded, Now, leg::MediaPorts};
+use super::{Embedded, Now, call::Target, leg::MediaPorts};
 use crate::{
     dialplan::Route,
     model::ExtensionNumber,
@@ -49,18 +49,26 @@ impl<P: MediaPorts> Embedded<P> {
         if request.headers.max_forwards().is_ok_and(|hops| hops == Some(0)) {
             return self.endpoint.respond_stateless(tx, request.reply(483, ""));
         }
+        if !self.offers_credentials(&request)
+            && let Some(trunk) = self.trunk_of(flow, &request)
+        {
+            return self.call_from_trunk(now, tx, flow, request, trunk);
+        }
         let Some(source) = self.admit(now, tx, flow, &request) else { return };
         let Ok(uri) = request.parsed_uri() else { return self.respond(now, tx, &request, 416) };
         match self.dialplan.route(uri.user.as_deref().unwrap_or_default()) {
-            Route::Extension(target) => self.place_call(now, tx, flow, request, source, target),
-            Route::Feature(feature) => self.arrive(now, tx, flow, &request, source, feature),
+            Route::Extension(target) => {
+                self.place_call(now, tx, flow, request, source.into(), Target::Extension(target));
+            }
+            Route::Outside(dial) => self.place_call(now, tx, flow, request, source.into(), Target::Outside(dial)),
+            Route::Feature(feature) => self.arrive(now, tx, flow, &request, source.into(), feature),
             Route::Refuse { status, refusal } => {
                 self.respond(now, tx, &request, status);
                 if let Some(refusal) = refusal {
                     self.event(Event::Refused { source, refusal });
                 }
             }
-            Route::Outside(_) | Route::Unknown => self.respond(now, tx, &request, 404),
+            Route::Unknown => self.respond(now, tx, &request, 404),
         }
     }
 
@@ -87,6 +95,11 @@ impl<P: MediaPorts> Embedded<P> {
         let mut response = request.reply(405, "");
         response.headers.push("Allow", ALLOW);
         self.endpoint.respond_stateless(tx, response);
+    }
+
+    /// Whether the sender says that it is a phone of ours.
+    fn offers_credentials(&self, request: &Request) -> bool {
+        self.authenticator.find(&request.headers, Asker::Server).is_some()
     }
 
     /// The extension whose secret the sender has proven to know; else it was challenged or refused, and nothing remains.

@@ -51,7 +51,7 @@ impl<P: MediaPorts> Embedded<P> {
         self.by_dialog.insert(early.dialog.id().clone(), *callee);
         let mut prack = early.dialog.next_request(Method::Prack);
         prack.headers.push("RAck", RAck::of_invite(rseq, cseq.number));
-        let prack = self.endpoint.request(now.instant, prack, flow);
+        let (prack, _) = self.send(now, prack, flow);
         self.by_client_tx.insert(prack, Purpose::Courtesy);
         true
     }

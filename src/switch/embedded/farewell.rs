@@ -100,7 +100,7 @@ impl<P: MediaPorts> Embedded<P> {
 
     fn bye(&mut self, now: Now, dialog: &mut Dialog, flow: Flow) {
         let bye = dialog.next_request(Method::Bye);
-        let tx = self.endpoint.request(now.instant, bye, flow);
+        let (tx, _) = self.send(now, bye, flow);
         self.by_client_tx.insert(tx, Purpose::Courtesy);
     }
 }

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     dialplan::FeatureDial,
     media,
-    model::{CallId, ExtensionNumber, HearMatrix, LegId, Mode, Prompt, SessionId, Side},
+    model::{CallId, ExtensionNumber, HearMatrix, LegId, Mode, Party, Prompt, SessionId, Side},
     sip::{Flow, Request, ServerTx},
     spy::Listener,
     switch::Event,
@@ -23,6 +23,18 @@ const MAX_GUESTS_PER_PHONE: usize = 4;
 /// The ticket of a chime for an agent: nobody waits for its end.
 const NO_TICKET: u64 = 0;
 
+/// Who dialled a feature code: an extension, by its own phone or over a mobile trunk.
+pub(super) struct Caller {
+    pub extension: ExtensionNumber,
+    pub party: Party,
+}
+
+impl From<ExtensionNumber> for Caller {
+    fn from(extension: ExtensionNumber) -> Self {
+        Self { party: extension.clone().into(), extension }
+    }
+}
+
 impl<P: MediaPorts> Embedded<P> {
     /// An authenticated phone dialled a feature code.
     pub(super) fn arrive(
@@ -31,23 +43,25 @@ impl<P: MediaPorts> Embedded<P> {
         tx: ServerTx,
         flow: Flow,
         request: &Request,
-        source: ExtensionNumber,
+        source: Caller,
         feature: FeatureDial,
     ) {
-        let guests = self.legs.values().filter(|leg| matches!(leg.role, Role::Guest { .. }));
-        let (all, of_source) =
-            guests.fold((0, 0), |(all, own), leg| (all + 1, own + usize::from(leg.party.is(&source))));
+        let guests = self.legs.values().filter_map(Leg::guest);
+        let own = |guest: &ExtensionNumber| *guest == source.extension;
+        let (all, of_source) = guests.fold((0, 0), |(all, of_own), guest| (all + 1, of_own + usize::from(own(guest))));
         if self.draining || all >= MAX_GUESTS {
             return self.respond(now, tx, request, 503);
         }
         if of_source >= MAX_GUESTS_PER_PHONE {
             return self.respond(now, tx, request, 486);
         }
-        let role = Role::Guest { acknowledged: false };
-        match self.incoming_leg(now, tx, flow, request, source.clone().into(), role) {
+        let Caller { extension, party } = source;
+        let trunk = party.trunk().cloned();
+        let role = Role::Guest { acknowledged: false, extension: extension.clone() };
+        match self.incoming_leg(now, tx, flow, request, party, role) {
             Ok(leg) => {
                 self.hide_what_was_dialled(leg, &feature);
-                self.event(Event::Dialled { leg, source, feature });
+                self.event(Event::Dialled { leg, source: extension, trunk, feature });
             }
             Err(code) => self.respond(now, tx, request, code),
         }
@@ -94,9 +108,8 @@ impl<P: MediaPorts> Embedded<P> {
 
     /// A phone whose extension or secret is no more has no business at the desk, nor in anybody's call.
     pub(super) fn dismiss_strangers(&mut self, now: Now, before: &Directory) {
-        let guests = self.legs.iter().filter(|(_, leg)| matches!(leg.role, Role::Guest { .. }));
-        let vouched = |leg: &Leg| leg.party.extension().is_none_or(|number| self.directory.vouches_as(before, number));
-        let gone = guests.filter(|(_, leg)| !vouched(leg));
+        let guests = self.legs.iter().filter_map(|(id, leg)| Some((id, leg.guest()?)));
+        let gone = guests.filter(|(_, extension)| !self.directory.vouches_as(before, extension));
         for id in gone.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.hang_up_guest(now, id);
             self.event(Event::HungUp { leg: id });

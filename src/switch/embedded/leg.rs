@@ -1,7 +1,7 @@
 use super::pulse::Pulse;
 use crate::{
     media::{self, LegParams},
-    model::{CallId, Codec, LegId, Party, Side},
+    model::{CallId, Codec, ExtensionNumber, LegId, Party, Side},
     sip::{ClientTx, Dialog, Flow, Headers, Method, Numbering, Request, ServerTx, SessionTimer, sdp},
 };
 use std::{net::SocketAddr, time::Instant};
@@ -53,6 +53,8 @@ pub(super) enum Role {
     /// At the desk: it dialled a feature code.
     Guest {
         acknowledged: bool,
+        /// Whose phone it is, registered or mobile.
+        extension: ExtensionNumber,
     },
 }
 
@@ -96,6 +98,14 @@ impl Leg {
     /// What the phone says that it takes.
     pub fn heed_allow(&mut self, headers: &Headers) {
         self.takes_update = headers.tokens("Allow").any(|method| method == Method::Update.as_str());
+    }
+
+    /// The extension that stands at the desk.
+    pub fn guest(&self) -> Option<&ExtensionNumber> {
+        match &self.role {
+            Role::Guest { extension, .. } => Some(extension),
+            Role::Party { .. } => None,
+        }
     }
 
     /// Tells the media plane what was agreed.

@@ -4,9 +4,10 @@
 //! Out: SIP to send, commands for the media plane, `Event`s, call records and registrations to keep.
 //! Who may call at all is settled in `door`; a call is set up in `call`, `ring` and `early`, changed and ended in `talk`; legs
 //! that dialled a feature code, and supervisors attached to a call, live in `guest`; phones that vanished are found out in
-//! `pulse`; `refresh` keeps sessions alive, `update` is how phones do; `farewell` ends dialogs whose messages cross; what is
-//! kept of a call is made in `record`; phones that watch others are told in `presence`.
-//! Absent on purpose: sign-in, rights and prompts (the desk), sockets (`MediaPorts` binds them), transfer and trunks.
+//! `pulse`; `refresh` keeps sessions alive, `update` is how phones do; `farewell` ends dialogs whose messages cross; the world
+//! outside is reached through `trunk`; what is kept of a call is made in `record`; phones that watch others are told in
+//! `presence`.
+//! Absent on purpose: sign-in, rights and prompts (the desk), sockets (`MediaPorts` binds them), transfer.
 
 mod call;
 mod directory;
@@ -23,22 +24,24 @@ mod ring;
 mod talk;
 #[cfg(test)]
 mod tests;
+mod trunk;
 mod update;
 
 pub use directory::{Directory, DirectoryEntry};
 pub use leg::{MediaPorts, NoFreePort};
+pub use trunk::{Trouble, TrunkEntry, TrunkView};
 
 use super::{CallState, CallView, Command, Event};
 use crate::{
     dialplan::DialPlan,
     media,
-    model::{CallEnding, CallId, CallNote, Codec, Entropy, IdMaker, LegId, SessionId, Side},
+    model::{CallEnding, CallId, CallNote, Codec, Entropy, IdMaker, LegId, SessionId, Side, TrunkName},
     sip::{
         self, ClientTx, Dialog, DialogId, Endpoint, Flow, Registrar, Request, Response, ServerTx, Transmit, Wakeups,
         digest::{Algorithm, Authenticator},
     },
 };
-use call::{Branch, Call, Stage};
+use call::{Branch, Call, Refused, Stage};
 use farewell::Farewell;
 use leg::{Leg, Role};
 use presence::Presence;
@@ -47,6 +50,7 @@ use std::{
     net::IpAddr,
     time::{Duration, Instant},
 };
+use trunk::{Signed, Trunks};
 
 /// What the engine's clock says: one reading for deadlines, one for what is shown and stored.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +106,9 @@ pub struct Embedded<P> {
     alarms: Wakeups<LegId>,
     /// Legs of calls whose media is being closed: the plane will tell how they were.
     closing: BTreeMap<LegId, (CallId, Side)>,
+    trunks: Trunks,
+    /// What was sent to a trunk that may ask who we are.
+    signed: BTreeMap<ClientTx, Signed>,
     /// When the legs are next asked whether they are still there.
     round_at: Option<Instant>,
     draining: bool,
@@ -124,6 +131,10 @@ enum Purpose {
     Notify { subscription: DialogId },
     /// A sign of life for a session timer.
     Refresh { leg: LegId },
+    /// We tell a trunk where we are.
+    Register { trunk: TrunkName },
+    /// Is the trunk there?
+    Ping { trunk: TrunkName },
     /// BYE or INFO: nothing depends on the answer.
     Courtesy,
 }
@@ -162,6 +173,8 @@ impl<P: MediaPorts> Embedded<P> {
             presence: Presence::default(),
             alarms: Wakeups::default(),
             closing: BTreeMap::new(),
+            trunks: Trunks::default(),
+            signed: BTreeMap::new(),
             round_at: None,
             draining: false,
             outputs: VecDeque::new(),
@@ -208,16 +221,23 @@ impl<P: MediaPorts> Embedded<P> {
         self.registrar.handle_timeout(now.unix_ms);
         self.drain_endpoint(now);
         self.give_up_waiting(now);
+        self.give_up_silent_trunks(now);
         self.feel_pulses(now);
         self.end_expired_subscriptions(now);
         self.wake_legs(now);
+        self.tend_trunks(now);
         self.drain_endpoint(now);
     }
 
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let waiting = self.calls.values().filter_map(Call::deadline);
-        let timers =
-            [self.endpoint.poll_timeout(), self.next_round(), self.alarms.next(), self.presence.poll_timeout()];
+        let waiting = self.calls.values().flat_map(|call| call.deadline().into_iter().chain(call.silent_until()));
+        let timers = [
+            self.endpoint.poll_timeout(),
+            self.next_round(),
+            self.alarms.next(),
+            self.presence.poll_timeout(),
+            self.next_upkeep(),
+        ];
         waiting.chain(timers.into_iter().flatten()).min()
     }
 
@@ -306,6 +326,9 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     fn response(&mut self, now: Now, tx: ClientTx, flow: Flow, response: &Response) {
+        if self.answers_challenge(now, tx, response) {
+            return;
+        }
         match self.by_client_tx.get(&tx) {
             Some(Purpose::Ring { call }) => {
                 let call = *call;
@@ -331,21 +354,41 @@ impl<P: MediaPorts> Embedded<P> {
                     self.notify_response(now, &subscription, response);
                 }
             }
+            Some(Purpose::Register { trunk }) if !response.is_provisional() => {
+                let trunk = trunk.clone();
+                self.by_client_tx.remove(&tx);
+                self.register_response(now, &trunk, response);
+            }
+            Some(Purpose::Ping { trunk }) if !response.is_provisional() => {
+                let trunk = trunk.clone();
+                self.by_client_tx.remove(&tx);
+                self.ping_response(now, &trunk, response.code);
+            }
             Some(Purpose::Courtesy) if !response.is_provisional() => {
                 self.by_client_tx.remove(&tx);
             }
-            Some(Purpose::Pulse { .. } | Purpose::Notify { .. } | Purpose::Courtesy) | None => {}
+            Some(
+                Purpose::Pulse { .. }
+                | Purpose::Notify { .. }
+                | Purpose::Register { .. }
+                | Purpose::Ping { .. }
+                | Purpose::Courtesy,
+            )
+            | None => {}
         }
     }
 
     /// A request of ours went unanswered, which is an answer too (RFC 3261 §8.1.3.1).
     fn failed(&mut self, now: Now, tx: ClientTx, code: u16) {
+        self.signed.remove(&tx);
         match self.by_client_tx.remove(&tx) {
             Some(Purpose::Ring { call }) => self.branch_failed(now, call, tx, code),
             Some(Purpose::Renegotiate { call }) => self.renegotiation_failed(now, call, code),
             Some(Purpose::Refresh { leg }) => self.refresh_failed(now, leg, code),
             Some(Purpose::Pulse { leg }) => self.no_pulse(now, leg, code),
             Some(Purpose::Notify { subscription }) => self.no_notice(&subscription),
+            Some(Purpose::Register { trunk }) => self.registration_failed(now, &trunk, Trouble::NoAnswer),
+            Some(Purpose::Ping { trunk }) => self.ping_response(now, &trunk, code),
             Some(Purpose::Abandoned { .. } | Purpose::Outlived { .. } | Purpose::Courtesy) | None => {}
         }
     }
@@ -380,7 +423,7 @@ impl<P: MediaPorts> Embedded<P> {
         if self.legs.get(&id).is_some_and(|leg| leg.media.remote.is_none()) {
             return self.lose(now, id);
         }
-        if let Some(Leg { role: Role::Guest { acknowledged }, .. }) = self.legs.get_mut(&id)
+        if let Some(Leg { role: Role::Guest { acknowledged, .. }, .. }) = self.legs.get_mut(&id)
             && !std::mem::replace(acknowledged, true)
         {
             self.event(Event::Answered { leg: id });
@@ -388,12 +431,17 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     /// Answers without a dialog, a body or a To tag of its own.
-    fn respond(&mut self, now: Now, tx: ServerTx, request: &Request, code: u16) {
+    fn respond(&mut self, now: Now, tx: ServerTx, request: &Request, refused: impl Into<Refused>) {
+        let Refused { code, why } = refused.into();
         let mut response = request.reply(code, "");
         match code {
             415 => response.headers.push("Accept", door::ACCEPT),
             422 => response.headers.push("Min-SE", sip::MIN_SE_S),
             _ => {}
+        }
+        if let Some(why) = why {
+            // 399 is for people (RFC 3261 §20.43).
+            response.headers.push("Warning", format!("399 {} \"{why}\"", self.config.domain));
         }
         self.endpoint.respond(now.instant, tx, response);
     }

@@ -4,6 +4,7 @@ use super::{
     Embedded, Now, Purpose,
     call::{Branch, Call, Stage},
     leg::{Leg, MediaPorts},
+    trunk,
 };
 use crate::{
     media,
@@ -18,6 +19,10 @@ const MAX_BRANCHES: usize = 8;
 impl<P: MediaPorts> Embedded<P> {
     pub(super) fn ring(&mut self, now: Now, id: CallId) {
         let Some(call) = self.calls.get(&id) else { return };
+        if trunk::goes_out(&call.stage) {
+            self.ring_outside(now, id);
+            return;
+        }
         let callee = call.callee;
         let (codecs, events) = self.offered_beside(call.caller);
         let Some(leg) = self.legs.get_mut(&callee) else { return };
@@ -26,7 +31,7 @@ impl<P: MediaPorts> Embedded<P> {
         let bindings = self.registrar.contacts_of(&target, now.unix_ms);
         for binding in bindings.into_iter().take(MAX_BRANCHES) {
             let request = self.invite(id, &binding.contact, binding.flow, offer.clone());
-            let tx = self.endpoint.request(now.instant, request.clone(), binding.flow);
+            let (tx, request) = self.send(now, request, binding.flow);
             self.by_client_tx.insert(tx, Purpose::Ring { call: id });
             if let Some(Call { stage: Stage::Ringing { branches, .. }, .. }) = self.calls.get_mut(&id) {
                 branches.push(Branch { tx, flow: binding.flow, request, early: vec![] });
@@ -65,6 +70,7 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     pub(super) fn ring_response(&mut self, now: Now, call: CallId, tx: ClientTx, flow: Flow, response: &Response) {
+        self.heard_from_trunk(call, (101..300).contains(&response.code));
         match response.code {
             ..=100 => {}
             101..=199 if self.acknowledge(now, call, tx, flow, response) => self.progress(now, call, tx, response),
@@ -92,9 +98,9 @@ impl<P: MediaPorts> Embedded<P> {
         };
         leg.session.ask(&mut branch.request.headers);
         branch.request.headers.set("CSeq", CSeq { number: cseq.number + 1, ..cseq });
-        branch.tx = self.endpoint.request(now.instant, branch.request.clone(), branch.flow);
-        self.by_client_tx.remove(&tx);
-        self.by_client_tx.insert(branch.tx, Purpose::Ring { call: id });
+        let (request, flow) = (branch.request.clone(), branch.flow);
+        let (next, sent) = self.send(now, request, flow);
+        self.follow(tx, next, sent);
         true
     }
 
@@ -167,14 +173,14 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     pub(super) fn branch_failed(&mut self, now: Now, id: CallId, tx: ClientTx, code: u16) {
-        let Some(Call { stage: Stage::Ringing { branches, early, best, .. }, caller, callee, .. }) =
+        let Some(Call { stage: Stage::Ringing { branches, early, best, way_out, .. }, caller, callee, .. }) =
             self.calls.get_mut(&id)
         else {
             return;
         };
         let gone = branches.iter().position(|branch| branch.tx == tx).map(|index| branches.swap_remove(index));
-        *best = better(*best, code);
-        let (none_left, code) = (branches.is_empty(), *best);
+        *best = if way_out.is_some() { trunk::told(code) } else { better(*best, code) };
+        let (none_left, failure, code) = (branches.is_empty(), code, *best);
         if early.take_if(|early| *early == tx).is_some() {
             // Who has declined hears the caller no more, though others still ring.
             let silence = HearMatrix::silent([*caller, *callee]);
@@ -183,7 +189,7 @@ impl<P: MediaPorts> Embedded<P> {
         if let Some(branch) = gone {
             self.forget_early(&branch);
         }
-        if none_left {
+        if none_left && !self.goes_another_way(now, id, failure) {
             self.give_up(now, id, code, CallEnding::of_refusal(code));
         }
     }
@@ -212,7 +218,7 @@ impl<P: MediaPorts> Embedded<P> {
         }
     }
 
-    fn abandon_branches(&mut self, now: Now, id: CallId) {
+    pub(super) fn abandon_branches(&mut self, now: Now, id: CallId) {
         let branches = match self.calls.get_mut(&id) {
             Some(Call { stage: Stage::Ringing { branches, .. }, .. }) => std::mem::take(branches),
             Some(_) | None => return,

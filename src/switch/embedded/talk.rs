@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     media,
-    model::{CallEnd, CallEnding, CallId, LegId, Side},
+    model::{CallEnd, CallEnding, CallId, LegId, Party, Side},
     sip::{ClientTx, DialogId, Flow, Method, Request, Response, ServerTx, SessionTimer, sdp},
     spy,
     switch::Event,
@@ -54,6 +54,13 @@ impl<P: MediaPorts> Embedded<P> {
             return true;
         }
         let party = leg.party.clone();
+        if let Party::Outside { trunk, .. } = &party {
+            let its_own = self.trunks.is_source(trunk, flow);
+            if !its_own {
+                self.endpoint.respond_stateless(tx, request.reply(403, ""));
+            }
+            return its_own;
+        }
         match self.admit(now, tx, flow, request) {
             Some(source) if party.is(&source) => true,
             Some(_) => {
@@ -124,7 +131,8 @@ impl<P: MediaPorts> Embedded<P> {
         if let (Method::Bye, Some(reason)) = (&request.method, leg.bye_reason) {
             request.headers.push("Reason", reason);
         }
-        let tx = self.endpoint.request(now.instant, request, leg.flow);
+        let flow = leg.flow;
+        let (tx, _) = self.send(now, request, flow);
         self.by_client_tx.insert(tx, Purpose::Courtesy);
         Some(tx)
     }

@@ -10,6 +10,7 @@ mod pulse;
 mod record;
 mod sessions;
 mod strangers;
+mod trunks;
 
 use super::*;
 use crate::{
@@ -557,7 +558,7 @@ fn a_password_in_a_short_dial_goes_to_the_desk_and_into_no_later_request_of_ours
     let mut rig = Rig::new();
     rig.invite("1002", "0070*55*66");
     let leg = match rig.events.pop() {
-        Some(Event::Dialled { leg, feature, source }) => {
+        Some(Event::Dialled { leg, feature, source, .. }) => {
             let short = feature.short.unwrap();
             assert_eq!((short.id.expose(), short.password.expose()), ("55", "66"));
             assert_eq!(source, number("1002"));

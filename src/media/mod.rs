@@ -6,6 +6,7 @@
 
 pub mod clip;
 pub mod codec;
+mod conceal;
 mod ear;
 mod gap;
 mod health;

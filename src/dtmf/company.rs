@@ -6,35 +6,45 @@
 
 use super::{
     inband::Past,
-    spectrum::{self, LINE_HZ, LINES, SPAN},
+    spectrum::{Folded, LINE_HZ, LINES, SPAN},
     track::{Presence, TRACK_HOPS},
 };
 
-/// All as parts of the power of the two tones.
+/// What is left of the last 20 ms without the two tones.
 pub struct Company {
-    /// All that is left, but for what is low and steady since before the tones.
+    left: Folded,
+    lines: [f32; LINES],
+    overdriven: bool,
+    /// The power of the two tones.
+    pair: f32,
+    /// All that is left, but for what is low and steady since before the tones, as a part of it.
     pub rest: f32,
-    /// The strongest 150 Hz of it.
+}
+
+/// What stands out of it, as parts of the power of the two tones.
+pub struct Traits {
+    /// The strongest 150 Hz.
     pub third: f32,
     /// What stands on a comb that holds both tones, beyond what chance would put there.
     pub comb: f32,
 }
 
 impl Company {
-    /// `None` when there is too much for any key.
-    pub fn of(past: &Past, low_hz: f32, high_hz: f32, presence: &Presence) -> Option<Self> {
+    /// `None` when more is left than `most`.
+    pub fn of(past: &Past, low_hz: f32, high_hz: f32, presence: &Presence, most: f32) -> Option<Self> {
         let now = past.samples::<SPAN>(0)?;
-        let mut left = *now;
-        let pair = 0.5 * (spectrum::take_away(&mut left, low_hz) + spectrum::take_away(&mut left, high_hz));
+        let mut left = Folded::of(now);
+        let pair = 0.5 * (left.take_away(low_hz) + left.take_away(high_hz));
         let pair = pair.max(f32::MIN_POSITIVE);
-        let all = spectrum::power(&left);
+        let all = left.power();
+        let mut company = Self { left, lines: [0.0; LINES], overdriven: false, pair, rest: all / pair };
         if all <= NOTHING * pair {
-            return Some(Self { rest: all / pair, third: 0.0, comb: 0.0 });
+            return Some(company);
         }
-        let mut lines = spectrum::powers(&left, 0..LOW_LINES);
+        let mut lines = company.left.powers(0..LOW_LINES);
         let low: f32 = lines[FIRST_LINE..HIGH_LINE].iter().sum();
         let high = all - 0.5 * lines[0] - lines[1..HIGH_LINE].iter().sum::<f32>();
-        if high > MAX_REST * pair {
+        if high > most * pair {
             return None;
         }
         lines[..FIRST_LINE].fill(0.0);
@@ -45,15 +55,20 @@ impl Company {
         } else {
             low
         };
-        let rest = (high + fresh).max(0.0) / pair;
-        if rest > MAX_REST {
-            return None;
+        company.overdriven = now.iter().filter(|sample| sample.abs() >= CLIPPED).count() >= SPAN / 10;
+        company.lines = lines;
+        company.rest = (high + fresh).max(0.0) / pair;
+        (company.rest <= most).then_some(company)
+    }
+
+    pub fn traits(mut self, low_hz: f32, high_hz: f32) -> Traits {
+        if self.rest <= NOTHING {
+            return Traits { third: 0.0, comb: 0.0 };
         }
-        lines[LOW_LINES..].copy_from_slice(&spectrum::powers(&left, LOW_LINES..LINES)[LOW_LINES..]);
-        let third = lines.windows(3).map(|three| three.iter().sum()).fold(0.0, f32::max) / pair;
-        let overdriven = now.iter().filter(|sample| sample.abs() >= CLIPPED).count() >= SPAN / 10;
-        let comb = if overdriven { 0.0 } else { comb(&lines, low_hz, high_hz) / pair };
-        Some(Self { rest, third, comb })
+        self.lines[LOW_LINES..].copy_from_slice(&self.left.powers(LOW_LINES..LINES)[LOW_LINES..]);
+        let third = self.lines.windows(3).map(|three| three.iter().sum()).fold(0.0, f32::max) / self.pair;
+        let comb = if self.overdriven { 0.0 } else { comb(&self.lines, low_hz, high_hz) / self.pair };
+        Traits { third, comb }
     }
 }
 
@@ -68,7 +83,7 @@ impl Before {
     fn of(past: &Past, hops: usize) -> Option<Self> {
         let mut before = Self { lines: [0.0; LINES], least: f32::MAX, most: 0.0 };
         for ago in hops..hops + BEFORE_HOPS {
-            let lines = spectrum::powers(past.samples(ago)?, 0..LOW_LINES);
+            let lines = Folded::of(past.samples(ago)?).powers(0..LOW_LINES);
             let sum = lines[FIRST_LINE..HIGH_LINE].iter().sum();
             before.least = before.least.min(sum);
             before.most = before.most.max(sum);
@@ -99,13 +114,12 @@ fn comb(lines: &[f32; LINES], low_hz: f32, high_hz: f32) -> f32 {
     let all: f32 = lines.iter().sum();
     let beyond_chance = |pitch: f32| {
         let (mut on, mut covered) = (0.0, 0);
-        for (line, power) in lines.iter().enumerate().skip(1) {
-            let hz = line as f32 * LINE_HZ;
-            let tooth = pitch * (hz / pitch + 0.5).floor().max(1.0);
-            if (hz - tooth).abs() <= LINE_HZ {
-                on += power;
-                covered += 1;
-            }
+        let mut tooth = pitch / LINE_HZ;
+        while tooth < LINES as f32 {
+            let near = (tooth - 1.0).ceil() as usize..LINES.min((tooth + 1.0).floor() as usize + 1);
+            covered += near.len();
+            on += lines[near].iter().sum::<f32>();
+            tooth += pitch / LINE_HZ;
         }
         on - all * covered as f32 / (LINES - 1) as f32
     };
@@ -125,9 +139,7 @@ const HIGH_LINE: usize = 12;
 /// The low lines, as the spectrum gives them: in eights.
 const LOW_LINES: usize = 16;
 /// Less than this part of the tones is not looked into (−20 dB).
-pub const NOTHING: f32 = 0.01;
-/// More than this part of the tones no case allows.
-pub const MAX_REST: f32 = 0.35;
+const NOTHING: f32 = 0.01;
 /// How far before the tones is looked back, from where they began: 45 ms.
 const BEFORE_HOPS: usize = 6;
 /// 0.8 dB. A steady tone under the curve stays within.

@@ -5,7 +5,7 @@
 
 use super::{
     bank::{self, Bins, HOP, WINDOW},
-    judge::{self, Verdict},
+    judge::{self, Key},
     press::Presses,
 };
 use crate::model::Digit;
@@ -14,13 +14,32 @@ use crate::model::Digit;
 pub struct InBand {
     past: Past,
     presses: Presses,
-    /// Whether the next hop is not judged: what was refused is not yet another sound 5 ms later.
-    skip: bool,
+    suspect: Suspect,
+}
+
+/// What may become a press.
+#[derive(Default)]
+struct Suspect {
+    key: Option<Key>,
+    /// For so many hops now.
+    hops: u32,
+}
+
+impl Suspect {
+    fn watch(&mut self, key: Option<Key>) {
+        self.hops = if self.key == key { self.hops.saturating_add(1) } else { 0 };
+        self.key = key;
+    }
+
+    /// What was refused for long is looked at less often: judging is dear where it is in vain.
+    fn is_due(&self) -> bool {
+        self.hops < PROMPTLY_HOPS || self.hops.is_multiple_of(SELDOM_HOPS)
+    }
 }
 
 impl Default for InBand {
     fn default() -> Self {
-        Self { past: Past::new(), presses: Presses::default(), skip: false }
+        Self { past: Past::new(), presses: Presses::default(), suspect: Suspect::default() }
     }
 }
 
@@ -54,18 +73,9 @@ impl InBand {
         }
         let strongest = judge::strongest(&self.past);
         let held = self.presses.hold(&self.past, strongest);
-        let key = strongest.filter(|key| Some(*key) != held)?;
-        if std::mem::take(&mut self.skip) {
-            return None;
-        }
-        match judge::judge(&self.past, key) {
-            Verdict::NotYet => None,
-            Verdict::Refused => {
-                self.skip = true;
-                None
-            }
-            Verdict::Key(sound) => self.presses.begin(sound),
-        }
+        self.suspect.watch(strongest.filter(|key| Some(*key) != held));
+        let key = self.suspect.key.filter(|_| self.suspect.is_due())?;
+        self.presses.begin(judge::judge(&self.past, key)?)
     }
 }
 
@@ -167,6 +177,10 @@ impl Past {
 
 /// Hops that are remembered: 80 ms of a tone, and what was 45 ms before it.
 pub const HOPS: usize = 32;
+/// 50 ms, about as long as the shortest keys last: so long every hop is judged. Rows: white and pink noise.
+const PROMPTLY_HOPS: u32 = 10;
+/// 20 ms: so often what has sounded for longer. More often costs more and finds no more. Rows: channels, prompt leak.
+const SELDOM_HOPS: u32 = 4;
 /// 60 ms: three frames. A pause between two presses is hardly shorter (40 ms are the least that Q.24 knows), so in more
 /// than this there may have been one. Row: frames lost.
 const MAX_LOST: usize = 480;

@@ -2,7 +2,7 @@
 
 use super::{
     bank::{self, Bins, TONES},
-    company::{Company, MAX_REST},
+    company::Company,
     inband::Past,
     track::{LINE_HOPS, Presence, Track},
 };
@@ -20,14 +20,6 @@ pub struct Sound {
     pub key: Key,
     pub low: f32,
     pub high: f32,
-}
-
-pub enum Verdict {
-    /// Too short or too restless so far.
-    NotYet,
-    /// Something else sounds with it, which costs most to see.
-    Refused,
-    Key(Sound),
 }
 
 /// The strongest row and column of the last 20 ms, when they stand out and are in balance.
@@ -58,30 +50,29 @@ fn leader(powers: &[f32; TONES], first: usize) -> Option<usize> {
     alone.then_some(best)
 }
 
-/// Whether this key has sounded for long enough, truly enough and alone enough.
-pub fn judge(past: &Past, key: Key) -> Verdict {
+/// The key, when it has sounded for long enough, truly enough and alone enough.
+pub fn judge(past: &Past, key: Key) -> Option<Sound> {
     let low = Track::of(past, key.low);
     let high = Track::of(past, key.high);
     let presence = Presence::of(&low, &high);
     if presence.sum < MIN_HOPS || presence.hops < LINE_HOPS || low.peak.min(high.peak) < MIN_PEAK {
-        return Verdict::NotYet;
+        return None;
     }
     let (low_line, high_line) = (low.line(past), high.line(past));
     let (low_hz, high_hz) = (bank::hz(key.low), bank::hz(key.high));
     let off = (low_line.off_hz.abs() / low_hz).max(high_line.off_hz.abs() / high_hz);
     let unrest = low_line.unrest.max(high_line.unrest);
-    if off > MAX_OFF || unrest > MAX_UNREST {
-        return Verdict::NotYet;
-    }
-    let company = Company::of(past, low_hz + low_line.off_hz, high_hz + high_line.off_hz, &presence);
-    let fits = |case: &Case| company.as_ref().is_some_and(|company| case.fits(&presence, off, unrest, company));
-    if CASES.iter().any(fits) {
-        Verdict::Key(Sound { key, low: low.peak, high: high.peak })
-    } else if company.as_ref().is_none_or(|company| company.comb > VOICE) {
-        Verdict::Refused
-    } else {
-        Verdict::NotYet
-    }
+    let cases = CASES.iter().filter(|case| case.fits_tones(&presence, off, unrest));
+    let most = cases.clone().map(|case| case.rest).reduce(f32::max)?;
+    let (low_hz, high_hz) = (low_hz + low_line.off_hz, high_hz + high_line.off_hz);
+    let company = Company::of(past, low_hz, high_hz, &presence, most)?;
+    let rest = company.rest;
+    let cases = cases.filter(|case| rest <= case.rest);
+    let evident = cases.clone().any(Case::bears_anything) || {
+        let traits = company.traits(low_hz, high_hz);
+        cases.clone().any(|case| traits.third <= case.third && traits.comb <= case.comb)
+    };
+    evident.then_some(Sound { key, low: low.peak, high: high.peak })
 }
 
 /// What a key may look like. The worse its company, the longer and the truer it has to be.
@@ -101,14 +92,16 @@ struct Case {
 }
 
 impl Case {
-    fn fits(&self, presence: &Presence, off: f32, unrest: f32, company: &Company) -> bool {
+    fn fits_tones(&self, presence: &Presence, off: f32, unrest: f32) -> bool {
         presence.sum >= self.hops
             && off <= self.off
             && unrest <= self.unrest
-            && company.rest <= self.rest
-            && company.third <= self.third
-            && company.comb <= self.comb
             && (!self.switched || presence.rise.is_some_and(|hops| hops <= 1))
+    }
+
+    /// Whether so little is left that it does not matter what it is.
+    fn bears_anything(&self) -> bool {
+        self.third == ANY && self.comb == ANY
     }
 }
 
@@ -123,7 +116,7 @@ const CASES: [Case; 6] = [
     // Noise, or a prompt that comes back as an echo.
     Case { hops: 5.6, off: 0.0105, unrest: 0.16, rest: 0.30, third: 0.12, comb: 0.02, switched: false },
     // A prompt that happens to hold one harmonic for long.
-    Case { hops: 8.0, off: 0.008, unrest: 0.15, rest: MAX_REST, third: 0.15, comb: 0.08, switched: true },
+    Case { hops: 8.0, off: 0.008, unrest: 0.15, rest: 0.35, third: 0.15, comb: 0.08, switched: true },
 ];
 
 const ANY: f32 = f32::INFINITY;
@@ -139,7 +132,5 @@ const MAX_NEIGHBOUR: f32 = 0.35;
 const MIN_HOPS: f32 = 4.9;
 /// Between 1.5 % + 2 Hz, which must be heard, and 3.5 %, which must not (Q.24). Rows: frequency, vowels.
 const MAX_OFF: f32 = 0.0225;
-/// A comb far beyond what any case allows.
-const VOICE: f32 = 0.05;
 /// In radians: more and there is no line through the phases. Rows: GSM, near-DTMF.
 const MAX_UNREST: f32 = 0.4;

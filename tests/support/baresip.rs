@@ -138,6 +138,10 @@ impl Phone {
         format!("sip:{}@{}", self.user, self.sip)
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.sip
+    }
+
     pub fn dial(&mut self, target: &str) {
         self.command("dial", target);
     }

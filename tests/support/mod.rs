@@ -6,6 +6,7 @@
 pub mod audio;
 pub mod baresip;
 pub mod engine;
+pub mod kamailio;
 pub mod linphone;
 pub mod port;
 pub mod sipp;

@@ -566,6 +566,13 @@ fn trunks_are_added_changed_and_shown_with_what_the_engine_knows_of_them() {
     assert_eq!(asked.join().unwrap(), r#"{"do":"trunks"}"#);
     fs::remove_file(desk.path("data/control.sock")).unwrap();
 
+    desk.write("dialplan/codes.toml", include_str!("../dialplan/feature-codes.toml"));
+    desk.write("dialplan/extensions.toml", include_str!("../dialplan/extensions.toml"));
+    desk.write("dialplan/trunks.toml", "[[outbound]]\nprefix = \"0\"\ntrunks = [\"main\", \"spare\"]\n");
+    desk.write("sasayaki.toml", "[dialplan]\ndir = \"dialplan\"\n");
+    let told = desk.run("check").ok();
+    assert!(told.contains("no such trunk") && told.contains("spare") && !told.contains("trunk main"), "{told}");
+
     assert!(desk.run("trunk remove other").failed().contains("`sasayaki trunk list`"));
     desk.run("trunk remove main").ok();
     assert_eq!(desk.json("trunk list --json").as_array().unwrap().len(), 1);

@@ -27,10 +27,11 @@ pub async fn run(loaded: Result<Loaded, ConfigError>) -> anyhow::Result<ExitCode
 async fn find(loaded: &Loaded) -> Vec<Finding> {
     let config = &loaded.config;
     let mut findings = loaded.notes.clone();
-    findings.extend(dialplan_files::read(config.dialplan_dir.as_deref()).err().into_iter().flatten());
+    let plan = dialplan_files::read(config.dialplan_dir.as_deref());
+    findings.extend(plan.as_ref().err().into_iter().flatten().cloned());
     findings.extend(prompts::check(&config.prompts));
     findings.extend(ports(config));
-    findings.extend(store::check(config).await);
+    findings.extend(store::check(config, plan.as_ref().ok()).await);
     findings
 }
 

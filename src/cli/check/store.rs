@@ -4,12 +4,17 @@ use crate::cli::{
     config::{Config, Finding, StoreUrl},
     office, output,
 };
-use crate::store::{ExtensionRow, Store, StoreError};
+use crate::{
+    dialplan::DialPlan,
+    model::TrunkName,
+    store::{ExtensionRow, Store, StoreError},
+};
+use std::collections::BTreeSet;
 
 /// So many phones are named; the rest are counted.
 const NAMED: usize = 5;
 
-pub async fn check(config: &Config) -> Vec<Finding> {
+pub async fn check(config: &Config, plan: Option<&DialPlan>) -> Vec<Finding> {
     if let StoreUrl::Sqlite(file) = &config.store_url {
         let place = file.display().to_string();
         match (file.exists(), config.pepper_file.exists()) {
@@ -24,11 +29,28 @@ pub async fn check(config: &Config) -> Vec<Finding> {
     let place = config.store_url.label();
     match office::open_store(config).await {
         Err(error) => vec![Finding::error(place, None, output::told(&error))],
-        Ok(store) => match realm(&store, &place).await {
-            Ok(finding) => finding.into_iter().collect(),
+        Ok(store) => match look(&store, &place, plan).await {
+            Ok(findings) => findings,
             Err(error) => vec![Finding::error(place, None, error.to_string())],
         },
     }
+}
+
+async fn look(store: &Store, place: &str, plan: Option<&DialPlan>) -> Result<Vec<Finding>, StoreError> {
+    let mut findings = Vec::from_iter(realm(store, place).await?);
+    if let Some(plan) = plan {
+        findings.extend(strange_trunks(store, plan).await?);
+    }
+    Ok(findings)
+}
+
+/// A trunk that the dial plan has rules for and nobody has made: not an error, for it may be made at any time.
+async fn strange_trunks(store: &Store, plan: &DialPlan) -> Result<Vec<Finding>, StoreError> {
+    let made: BTreeSet<TrunkName> = store.trunks().await?.into_iter().map(|entry| entry.trunk.name).collect();
+    let named: BTreeSet<&TrunkName> = plan.trunks().collect();
+    let strange = named.into_iter().filter(|name| !made.contains(*name));
+    let told = |name| format!("there are rules for the trunk {name}, and no such trunk; `sasayaki trunk add` makes it");
+    Ok(strange.map(|name| Finding::note("dial plan", None, told(name))).collect())
 }
 
 /// A digest secret holds only in the realm that it was given for.

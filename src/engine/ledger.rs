@@ -55,3 +55,41 @@ async fn keep(store: &Store, notes: &[CallNote], tries: u32) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::{CallId, CallRecord},
+        store::{CallFilter, Options},
+    };
+    use ulid::Ulid;
+
+    fn row(id: u128) -> CallNote {
+        let party = |text: &str| text.parse::<crate::model::ExtensionNumber>().unwrap().into();
+        CallNote::Row(CallRecord {
+            id: CallId::from(Ulid::from(id)),
+            caller: party("201"),
+            callee: party("202"),
+            begun_at_ms: 7,
+            answered_at_ms: None,
+            caller_codec: None,
+            callee_codec: None,
+            end: None,
+        })
+    }
+
+    #[tokio::test]
+    async fn what_waits_when_the_ledger_goes_is_written_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("db").display());
+        let options = Options::new(url, folder.path(), folder.path().join("key"), "localhost");
+        let store = Store::open(options).await.unwrap();
+        let (ledger, task) = Ledger::start(store.clone());
+        (0..1000).for_each(|id| ledger.write(row(id)));
+        drop(ledger);
+        task.await.unwrap();
+        let all = CallFilter { since_ms: 0, until_ms: u64::MAX, extension: None };
+        assert_eq!(store.call_rows(&all, None, 2000).await.unwrap().len(), 1000);
+    }
+}

@@ -56,6 +56,11 @@ fn assert_clean(office: &Office, format: &str) {
     for secret in secrets.into_iter().chain(ha1s.iter().flatten().map(String::as_str)) {
         assert!(!log.contains(secret), "{secret} stands in the log");
     }
+    let records = office.engine.run_ok(&["cdr", "list", "--json"], "");
+    assert!(records.contains(&office.customer()), "{records}");
+    for secret in [RARE_ID, DIAL_PASSWORD, WRONG_PASSWORD] {
+        assert!(!records.contains(secret), "{secret} stands in a call record");
+    }
     let audit = office.engine.audit();
     assert!(
         audit.iter().all(|row| !row.to_string().contains(DIAL_PASSWORD) && !row.to_string().contains(WRONG_PASSWORD))

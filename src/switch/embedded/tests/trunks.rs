@@ -4,7 +4,7 @@
 use super::*;
 use crate::{
     dialplan::BUILT_IN,
-    model::{Trunk, TrunkIdentity},
+    model::{Party, Trunk, TrunkIdentity},
     switch::CallStatus,
 };
 
@@ -577,4 +577,22 @@ fn a6_beyond_the_limit_a_call_is_refused_with_the_reason_and_a_supervisor_is_not
     let (leg, _) = rig.guest("0070");
     rig.attach(leg, Mode::Monitor);
     assert_eq!(rig.call().listeners, 1);
+}
+
+#[test]
+fn a_record_names_the_trunk_that_took_the_call_and_whoever_called_in() {
+    let mut rig = three();
+    rig.invite("1000", "0399998888");
+    let first = rig.received(MAIN, Method::Invite);
+    rig.reply(MAIN, &first, 503);
+    let second = rig.received(SPARE, Method::Invite);
+    rig.answer(SPARE, &second, 200, sdp_of(SPARE, "sendrecv"));
+    let outside =
+        |trunk: &str, number: &str| Party::Outside { trunk: trunk.parse().unwrap(), number: number.parse().ok() };
+    let record = rig.records.last().unwrap();
+    assert_eq!((&record.caller, &record.callee), (&number("1000").into(), &outside("spare", "0399998888")));
+    assert!(record.answered_at_ms.is_some());
+    rig.trunk_calls(SPARE, "0612345678", "09077776666");
+    let record = rig.records.last().unwrap();
+    assert_eq!((&record.caller, &record.callee), (&outside("spare", "09077776666"), &number("1001").into()));
 }

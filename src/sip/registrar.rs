@@ -94,6 +94,17 @@ impl Registrar {
         contacts
     }
 
+    /// The phones that are not where their Contact says, of those whose number is `asked`: a NAT stands between (RFC 3581).
+    /// Over a connection the way stays open by itself.
+    pub fn behind_nat(&self, now_ms: u64, asked: impl Fn(&ExtensionNumber) -> bool) -> Vec<Binding> {
+        let these = self.bindings.keys().filter(|number| asked(number));
+        these.flat_map(|number| self.live(number, now_ms)).filter(|binding| binding.is_behind_nat()).cloned().collect()
+    }
+
+    pub fn has_phones_behind_nat(&self) -> bool {
+        self.bindings.values().flatten().any(Binding::is_behind_nat)
+    }
+
     /// Forgets every binding of an extension that is no more.
     pub fn remove_all(&mut self, extension: &ExtensionNumber) {
         for binding in self.bindings.remove(extension).unwrap_or_default() {
@@ -126,6 +137,12 @@ impl Registrar {
         }
         self.bindings.retain(|_, held| !held.is_empty());
         self.sweep_at = self.bindings.values().flatten().map(|binding| binding.expires_at_unix_ms).min();
+    }
+}
+
+impl Binding {
+    fn is_behind_nat(&self) -> bool {
+        !self.flow.transport.is_reliable() && self.contact.socket_address() != Some(self.flow.remote)
     }
 }
 

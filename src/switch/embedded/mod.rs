@@ -5,7 +5,7 @@
 //! Who may call at all is settled in `door`; a call is set up in `call`, `ring` and `early`, changed and ended in `talk`; legs
 //! that dialled a feature code, and supervisors attached to a call, live in `guest`; phones that vanished are found out in
 //! `pulse`; `refresh` keeps sessions alive, `update` is how phones do; `farewell` ends dialogs whose messages cross; the world
-//! outside is reached through `trunk`; what is kept of a call is made in `record`; phones that watch others are told in
+//! outside is reached through `trunk`, phones behind a NAT are kept within reach by `nat`; what is kept of a call is made in `record`; phones that watch others are told in
 //! `presence`.
 //! Absent on purpose: sign-in, rights and prompts (the desk), sockets (`MediaPorts` binds them), transfer.
 
@@ -16,6 +16,7 @@ mod early;
 mod farewell;
 mod guest;
 mod leg;
+mod nat;
 mod presence;
 mod pulse;
 mod record;
@@ -44,6 +45,7 @@ use crate::{
 use call::{Branch, Call, Refused, Stage};
 use farewell::Farewell;
 use leg::{Leg, Role};
+use nat::Openings;
 use presence::Presence;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -106,6 +108,7 @@ pub struct Embedded<P> {
     alarms: Wakeups<LegId>,
     /// Legs of calls whose media is being closed: the plane will tell how they were.
     closing: BTreeMap<LegId, (CallId, Side)>,
+    openings: Openings,
     trunks: Trunks,
     /// What was sent to a trunk that may ask who we are.
     signed: BTreeMap<ClientTx, Signed>,
@@ -173,6 +176,7 @@ impl<P: MediaPorts> Embedded<P> {
             presence: Presence::default(),
             alarms: Wakeups::default(),
             closing: BTreeMap::new(),
+            openings: Openings::default(),
             trunks: Trunks::default(),
             signed: BTreeMap::new(),
             round_at: None,
@@ -226,6 +230,7 @@ impl<P: MediaPorts> Embedded<P> {
         self.end_expired_subscriptions(now);
         self.wake_legs(now);
         self.tend_trunks(now);
+        self.keep_ways_open(now);
         self.drain_endpoint(now);
     }
 
@@ -237,6 +242,7 @@ impl<P: MediaPorts> Embedded<P> {
             self.alarms.next(),
             self.presence.poll_timeout(),
             self.next_upkeep(),
+            self.next_opening(),
         ];
         waiting.chain(timers.into_iter().flatten()).min()
     }
@@ -388,7 +394,7 @@ impl<P: MediaPorts> Embedded<P> {
             Some(Purpose::Pulse { leg }) => self.no_pulse(now, leg, code),
             Some(Purpose::Notify { subscription }) => self.no_notice(&subscription),
             Some(Purpose::Register { trunk }) => self.registration_failed(now, &trunk, Trouble::NoAnswer),
-            Some(Purpose::Ping { trunk }) => self.ping_response(now, &trunk, code),
+            Some(Purpose::Ping { trunk }) => self.ping_response(now, &trunk, 408),
             Some(Purpose::Abandoned { .. } | Purpose::Outlived { .. } | Purpose::Courtesy) | None => {}
         }
     }

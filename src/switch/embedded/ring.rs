@@ -20,7 +20,9 @@ impl<P: MediaPorts> Embedded<P> {
     pub(super) fn ring(&mut self, now: Now, id: CallId) {
         let Some(call) = self.calls.get(&id) else { return };
         if trunk::goes_out(&call.stage) {
-            self.ring_outside(now, id);
+            if !self.ring_outside(now, id) {
+                self.give_up(now, id, 503, CallEnding::of_refusal(503));
+            }
             return;
         }
         let callee = call.callee;

@@ -5,6 +5,7 @@ mod changes;
 mod descriptions;
 mod early;
 mod ends;
+mod nat;
 mod presence;
 mod pulse;
 mod record;

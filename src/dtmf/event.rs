@@ -51,7 +51,7 @@ pub struct Arrival<'a> {
 /// Turns the packets of one peer into presses.
 #[derive(Default)]
 pub struct EventReceiver {
-    /// The latest presses, newest first: late copies of an older one must stay silent too.
+    /// The latest presses, the one heard last first: late copies of an older one must stay silent too.
     presses: [Option<Press>; MAX_PRESSES],
 }
 
@@ -64,13 +64,19 @@ impl EventReceiver {
 
     fn report(&mut self, now: Instant, report: &Report) -> Option<Digit> {
         let digit = Digit::from_event_code(report.event.code)?;
-        if let Some(press) = self.presses.iter_mut().flatten().find(|press| press.owns(now, report)) {
-            press.extend(now, report);
-            return None;
+        let owns = |press: &Option<Press>| press.as_ref().is_some_and(|press| press.owns(now, report));
+        let known = self.presses.iter().position(owns);
+        self.presses[..=known.unwrap_or(MAX_PRESSES - 1)].rotate_right(1);
+        match (known, &mut self.presses[0]) {
+            (Some(_), Some(press)) => {
+                press.extend(now, report);
+                None
+            }
+            (_, place) => {
+                *place = Some(Press::new(now, report));
+                Some(digit)
+            }
         }
-        self.presses.rotate_right(1);
-        self.presses[0] = Some(Press::new(now, report));
-        Some(digit)
     }
 }
 

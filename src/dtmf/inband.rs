@@ -67,6 +67,11 @@ impl InBand {
         }
     }
 
+    /// Whether the key that was heard last is still held.
+    pub fn is_held(&self) -> bool {
+        self.presses.is_held()
+    }
+
     fn hop(&mut self) -> Option<Digit> {
         if !self.past.analyse() {
             return None;

@@ -16,6 +16,12 @@ pub fn parse_info(content_type: &str, body: &[u8]) -> Option<Digit> {
     }
 }
 
+/// The content type and the body that say a digit, in the spelling that most phones read.
+pub fn write_info(digit: Digit) -> (&'static str, Vec<u8>) {
+    let body = format!("Signal={}\r\nDuration={DURATION_MS}\r\n", digit.as_char());
+    ("application/dtmf-relay", body.into_bytes())
+}
+
 fn signal_value(line: &str) -> Option<&str> {
     let (name, value) = line.split_once(['=', ':'])?;
     name.trim().eq_ignore_ascii_case("signal").then_some(value)
@@ -34,6 +40,8 @@ fn key(text: &str) -> Option<Digit> {
     }
 }
 
+/// How long the key was pressed, we say.
+const DURATION_MS: u32 = 100;
 /// More than any such body needs; what comes after is not read.
 const MAX_BODY_BYTES: usize = 512;
 
@@ -63,6 +71,14 @@ mod tests {
         }
         assert_eq!(heard("application/dtmf-relay", "Signal=12"), Some('A'));
         assert_eq!(heard("application/dtmf-relay", "Signal=1"), Some('1'));
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for digit in (0..16).filter_map(Digit::from_event_code) {
+            let (content_type, body) = write_info(digit);
+            assert!(parse_info(content_type, &body) == Some(digit));
+        }
     }
 
     #[test]

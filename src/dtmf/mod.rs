@@ -23,6 +23,23 @@ mod track;
 
 pub use event::{Arrival, Event, EventReceiver};
 pub use inband::InBand;
-pub use info::parse_info;
+pub use info::{parse_info, write_info};
 pub use receiver::Receiver;
 pub use sender::{EventPacket, EventSender};
+
+use crate::model::Digit;
+
+/// How a key comes to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    Event = 1,
+    Info = 2,
+    InBand = 4,
+}
+
+/// A key that was pressed, and the carrier by which it came first.
+#[derive(Clone, Copy)]
+pub struct Key {
+    pub digit: Digit,
+    pub carrier: Carrier,
+}

@@ -1,12 +1,13 @@
 //! The order of typing: packets overtake each other, and a password is wrong when two of its digits have changed places.
 
+use super::{Carrier, Key};
 use crate::model::Digit;
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
 };
 
-/// Digits on their way to who listens. One waits while a packet before its own may still be under way.
+/// Keys on their way to who listens. One waits while a packet before its own may still be under way.
 #[derive(Default)]
 pub struct Order {
     newest: Option<u16>,
@@ -16,7 +17,7 @@ pub struct Order {
 }
 
 struct Waiting {
-    digit: Digit,
+    key: Key,
     /// The packet that brought it, if one did.
     sequence: Option<u16>,
     until: Instant,
@@ -36,21 +37,25 @@ impl Order {
         }
     }
 
-    /// A digit that a packet brought; `arrive` was told of the packet.
+    /// A key that an event brought; `arrive` was told of its packet.
     pub fn put(&mut self, now: Instant, sequence: u16, digit: Digit) {
-        self.push(Waiting { digit, sequence: Some(sequence), until: now + PATIENCE });
+        self.push(Waiting {
+            key: Key { digit, carrier: Carrier::Event },
+            sequence: Some(sequence),
+            until: now + PATIENCE,
+        });
     }
 
-    /// A digit that came by other means waits only for those that came before it.
-    pub fn put_now(&mut self, now: Instant, digit: Digit) {
-        self.push(Waiting { digit, sequence: None, until: now });
+    /// A key that came by other means waits only for those that came before it.
+    pub fn put_now(&mut self, now: Instant, key: Key) {
+        self.push(Waiting { key, sequence: None, until: now });
     }
 
-    /// The next digit that is due.
-    pub fn poll(&mut self, now: Instant) -> Option<Digit> {
+    /// The next key that is due.
+    pub fn poll(&mut self, now: Instant) -> Option<Key> {
         let due = |waiting: &&Waiting| now >= waiting.until || waiting.sequence.is_none_or(|at| self.is_complete(at));
         self.waiting.front().filter(due)?;
-        self.waiting.pop_front().map(|waiting| waiting.digit)
+        self.waiting.pop_front().map(|waiting| waiting.key)
     }
 
     /// Behind those that were typed before it.
@@ -92,7 +97,7 @@ mod tests {
     }
 
     fn polled(order: &mut Order, now: Instant) -> String {
-        std::iter::from_fn(|| order.poll(now)).map(Digit::as_char).collect()
+        std::iter::from_fn(|| order.poll(now)).map(|key| key.digit.as_char()).collect()
     }
 
     fn stream(from: u16) -> Order {
@@ -150,7 +155,8 @@ mod tests {
     #[test]
     fn what_waits_is_bounded() {
         let (now, mut order) = (origin(), Order::default());
-        (0..100).for_each(|_| order.put_now(now, Digit::STAR));
+        let star = Key { digit: Digit::STAR, carrier: Carrier::Info };
+        (0..100).for_each(|_| order.put_now(now, star));
         assert_eq!(polled(&mut order, now).len(), MAX_WAITING);
     }
 }

@@ -40,6 +40,10 @@ impl Presses {
         self.lost_hops = self.lost_hops.saturating_add(hops);
     }
 
+    pub fn is_held(&self) -> bool {
+        self.last.as_ref().is_some_and(|press| press.held)
+    }
+
     /// A key that is evident: its digit, unless it is an echo.
     pub fn begin(&mut self, sound: Sound) -> Option<Digit> {
         if self.last.as_ref().is_some_and(|press| press.echoes(&sound)) {

@@ -1,6 +1,6 @@
 //! The fused stream: telephone-events, SIP INFO and in-band tones of one leg, each press once, in the order of typing.
 
-use super::{Arrival, Event, EventReceiver, InBand, order::Order};
+use super::{Arrival, Carrier, Event, EventReceiver, InBand, Key, order::Order};
 use crate::model::Digit;
 use std::time::{Duration, Instant};
 
@@ -8,9 +8,14 @@ use std::time::{Duration, Instant};
 #[derive(Default)]
 pub struct Receiver {
     events: EventReceiver,
-    in_band: InBand,
+    /// Exists from the first audio on: most legs are never listened to for tones.
+    in_band: Option<Box<InBand>>,
+    /// Until when a key that is held counts as held, should nothing more come.
+    held_until: Option<Instant>,
     /// Set by the first telephone-event: from then on, tones in the audio are the echo of events, or not for us.
     sends_events: bool,
+    /// The code of an event that is being sent, though its key has come by another carrier.
+    spare_event: Option<u8>,
     told: [Option<Told>; MAX_TOLD],
     order: Order,
 }
@@ -25,15 +30,21 @@ impl Receiver {
         self.order.arrive(sequence);
     }
 
-    /// A packet of the negotiated telephone-event payload type (RFC 4733 §2.5).
-    pub fn event(&mut self, now: Instant, packet: &Arrival) {
+    /// A packet of the negotiated telephone-event payload type (RFC 4733 §2.5). Whether it says anything that had not come
+    /// by another carrier.
+    pub fn event(&mut self, now: Instant, packet: &Arrival) -> bool {
         self.order.arrive(packet.sequence);
-        self.sends_events |= Event::parse(packet.payload).is_some();
+        let Some(Event { code, end, .. }) = Event::parse(packet.payload) else { return false };
+        self.sends_events = true;
+        self.held_until = (!end).then_some(now + SILENCE);
         for digit in self.events.receive(now, packet) {
-            if self.is_new(now, digit, Carrier::Event) {
+            let new = self.is_new(now, digit, Carrier::Event);
+            self.spare_event = (!new).then_some(digit.event_code());
+            if new {
                 self.order.put(now, packet.sequence, digit);
             }
         }
+        self.spare_event != Some(code)
     }
 
     /// Audio at 8 kHz, in pieces of any length; two digits take longer than 60 ms, and of several in one piece the
@@ -42,14 +53,24 @@ impl Receiver {
         if self.sends_events {
             return;
         }
-        if let Some(digit) = self.in_band.hear(samples) {
+        let in_band = self.in_band.get_or_insert_default();
+        let digit = in_band.hear(samples);
+        self.held_until = in_band.is_held().then_some(now + SILENCE);
+        if let Some(digit) = digit {
             self.hear(now, digit, Carrier::InBand);
         }
     }
 
     /// So many samples of the audio did not come.
     pub fn lost(&mut self, samples: usize) {
-        self.in_band.lost(samples);
+        if let Some(in_band) = &mut self.in_band {
+            in_band.lost(samples);
+        }
+    }
+
+    /// Whether a key is held, as far as events and tones tell.
+    pub fn is_pressed(&self, now: Instant) -> bool {
+        self.held_until.is_some_and(|until| now < until)
     }
 
     /// A digit that came by SIP INFO.
@@ -57,14 +78,14 @@ impl Receiver {
         self.hear(now, digit, Carrier::Info);
     }
 
-    /// The next digit. To be asked after every packet, and every 20 ms: one whose turn may not have come waits up to 60 ms.
-    pub fn poll(&mut self, now: Instant) -> Option<Digit> {
+    /// The next key. To be asked after every packet, and every 20 ms: one whose turn may not have come waits up to 60 ms.
+    pub fn poll(&mut self, now: Instant) -> Option<Key> {
         self.order.poll(now)
     }
 
     fn hear(&mut self, now: Instant, digit: Digit, carrier: Carrier) {
         if self.is_new(now, digit, carrier) {
-            self.order.put_now(now, digit);
+            self.order.put_now(now, Key { digit, carrier });
         }
     }
 
@@ -79,13 +100,6 @@ impl Receiver {
         self.told[0] = Some(Told { digit, at: now, carriers: carrier as u8 });
         true
     }
-}
-
-#[derive(Clone, Copy)]
-enum Carrier {
-    Event = 1,
-    Info = 2,
-    InBand = 4,
 }
 
 impl Carrier {
@@ -117,6 +131,8 @@ impl Told {
 const SAME_PRESS_WITHIN: Duration = Duration::from_millis(250);
 /// An INFO that the network lost comes again after T1 (RFC 3261 §17.1.2.2): what it brings is that much older.
 const INFO_RETRANSMISSION: Duration = Duration::from_millis(500);
+/// Who sends nothing for so long holds no key any more.
+const SILENCE: Duration = Duration::from_millis(100);
 /// More presses than fingers make in that time.
 const MAX_TOLD: usize = 16;
 
@@ -183,8 +199,8 @@ mod tests {
         }
 
         fn listen(&mut self, ms: u64) {
-            while let Some(digit) = self.receiver.poll(self.at(ms)) {
-                self.heard.push(digit.as_char());
+            while let Some(key) = self.receiver.poll(self.at(ms)) {
+                self.heard.push(key.digit.as_char());
             }
         }
 

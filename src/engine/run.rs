@@ -237,7 +237,7 @@ impl Engine {
         while !self.switch.is_settled() {
             tokio::select! {
                 () = sleep_until(deadline.into()) => return,
-                Some(event) = self.media_events.recv() => self.switch.media_event(event),
+                Some(event) = self.media_events.recv() => self.switch.media_event(clock::now(), event),
             }
             self.carry_out(clock::now());
         }
@@ -248,7 +248,7 @@ impl Engine {
         let wake = self.poll_timeout().unwrap_or_else(|| clock::now().instant + LONGEST_SLEEP);
         tokio::select! {
             Some(inbound) = self.inbound.recv() => self.receive(inbound),
-            Some(event) = self.media_events.recv() => self.switch.media_event(event),
+            Some(event) = self.media_events.recv() => self.switch.media_event(clock::now(), event),
             Some(done) = self.work_done.recv() => self.take(done),
             Some(asked) = self.asked.recv() => self.asked(asked),
             Some(changes) = self.news.recv() => self.changed(&changes),

@@ -1,11 +1,12 @@
 //! One leg: what was negotiated, where its packets come from, and how its own stream is made.
 
 use super::{
-    Event, LegParams,
+    LegParams,
     codec::{self, Decoder, Encoder, MAX_FRAME_BYTES, MAX_PACKET_SAMPLES, SAMPLE_RATE},
     ear::Ear,
     gap::{Gap, Gaps},
     health::Health,
+    keypad::{KeyForm, Keypad},
     plane::{Out, Token},
     player::Player,
     rate::{Narrower, Rate},
@@ -53,7 +54,13 @@ pub(super) struct Leg {
     pub player: Option<Player>,
     pub digits: Option<Box<dtmf::Receiver>>,
     /// Its digits are told.
-    listens: bool,
+    pub listens: bool,
+    /// Its tones are keys for a peer that takes keys in another form.
+    pub translates: bool,
+    /// The newest packet of a leg that translates.
+    held_back: Option<HeldBack>,
+    /// Exists while keys of the peer are on their way to it in its own form.
+    pub keypad: Option<Box<Keypad>>,
     /// Of the audio in which digits are listened for.
     gaps: Gaps,
     pub statistics: LegStatistics,
@@ -129,6 +136,9 @@ impl Leg {
             digits: None,
             listens: false,
             gaps: Gaps::default(),
+            translates: false,
+            held_back: None,
+            keypad: None,
             statistics: LegStatistics::default(),
             incoming: None,
             outgoing: None,
@@ -150,6 +160,9 @@ impl Leg {
         self.stream.clock_rate = params.codec.clock_rate();
         let health = self.health.get_or_insert_with(|| Box::new(Health::new(now, random, params.rtcp)));
         health.configure(params.rtcp, params.rtcp == params.remote, params.codec.clock_rate());
+        if params.peer.is_some() {
+            self.digits.get_or_insert_default();
+        }
         self.params = Some(params);
     }
 
@@ -200,23 +213,29 @@ impl Leg {
         health.end(now, (token, destination.to), &self.stream, out)
     }
 
-    /// Takes what came: into the ear when somebody mixes this leg, and to the digit receiver when it listens.
-    pub fn hear_audio(&mut self, now: Instant, packet: &Packet, out: &mut impl Out) {
-        let Some(params) = self.params else { return };
+    /// Takes what came: into the ear when somebody mixes this leg, and to the digit receiver when its tones matter. When
+    /// they are translated, everybody else hears the packet only when the next one is there, and now the one before. A
+    /// tone is sure 25 to 33 ms after its beginning; what has passed of it by then is too short to be a key.
+    pub fn hear_audio(&mut self, now: Instant, packet: &Packet) -> Option<HeldBack> {
+        let params = self.params?;
         if let Some(receiver) = &mut self.digits {
             receiver.packet(packet.sequence);
         }
-        if self.ear.is_none() && !self.listens {
+        let hears_tones = self.listens || self.translates;
+        if self.ear.is_none() && !hears_tones {
             self.incoming = None;
-            return;
+            return None;
         }
         let incoming = self.incoming.get_or_insert_with(|| Box::new(Incoming::new(params.codec)));
         let mut samples = [0; MAX_PACKET_SAMPLES];
         let samples = incoming.decoder.decode(packet.payload, &mut samples);
-        if let Some(ear) = &mut self.ear {
-            ear.put(now, packet, samples);
+        let before = if self.translates { self.held_back.replace(HeldBack::new(packet, samples)) } else { None };
+        match (&mut self.ear, &before) {
+            (Some(ear), Some(before)) => ear.put(now, &before.packet(), &before.samples),
+            (Some(ear), None) if !self.translates => ear.put(now, packet, samples),
+            (Some(_) | None, _) => {}
         }
-        if let Some(receiver) = self.digits.as_mut().filter(|_| self.listens) {
+        if let Some(receiver) = self.digits.as_mut().filter(|_| hears_tones) {
             let gap = self.gaps.before(packet, codec::duration(params.codec, packet.payload));
             if gap != Gap::TooLate {
                 let mut narrow = [0; MAX_PACKET_SAMPLES];
@@ -224,30 +243,46 @@ impl Leg {
                 receiver.audio(now, incoming.telephone_band(params.codec, samples, &mut narrow));
             }
         }
-        self.tell_digits(now, out);
+        before
     }
 
-    pub fn hear_event(&mut self, now: Instant, packet: &Packet, out: &mut impl Out) {
-        let Packet { sequence, timestamp, marker, payload, .. } = *packet;
-        if let Some(receiver) = &mut self.digits {
-            receiver.event(now, &dtmf::Arrival { sequence, timestamp, marker, payload });
+    pub fn translate(&mut self, on: bool) {
+        self.translates = on;
+        if !on {
+            self.held_back = None;
         }
-        self.tell_digits(now, out);
     }
 
-    pub fn hear_info(&mut self, now: Instant, digit: Digit, out: &mut impl Out) {
+    /// Whether the event says anything that had not come by another carrier.
+    pub fn hear_event(&mut self, now: Instant, packet: &Packet) -> bool {
+        let Packet { sequence, timestamp, marker, payload, .. } = *packet;
+        let event = dtmf::Arrival { sequence, timestamp, marker, payload };
+        self.digits.as_mut().is_none_or(|receiver| receiver.event(now, &event))
+    }
+
+    pub fn hear_info(&mut self, now: Instant, digit: Digit) {
         if let Some(receiver) = &mut self.digits {
             receiver.info(now, digit);
         }
-        self.tell_digits(now, out);
     }
 
-    pub fn tell_digits(&mut self, now: Instant, out: &mut impl Out) {
-        while let Some(digit) = self.digits.as_mut().and_then(|receiver| receiver.poll(now)) {
-            if self.listens {
-                out.event(Event::Digit { leg: self.id, digit });
-            }
-        }
+    pub fn next_key(&mut self, now: Instant) -> Option<dtmf::Key> {
+        self.digits.as_mut()?.poll(now)
+    }
+
+    /// Whether its phone holds a key.
+    pub fn is_pressed(&self, now: Instant) -> bool {
+        self.digits.as_ref().is_some_and(|receiver| receiver.is_pressed(now))
+    }
+
+    /// How this phone takes keys; `None` while nothing may be sent to it.
+    pub fn key_form(&self) -> Option<KeyForm> {
+        let params = self.params.filter(|params| params.send)?;
+        Some(match params.events {
+            Some(format) => KeyForm::Events(format),
+            None if params.info => KeyForm::Info,
+            None => KeyForm::Tones,
+        })
     }
 
     pub fn relay_audio(&mut self, now: Instant, token: Token, packet: &Packet, out: &mut impl Out) {
@@ -294,6 +329,15 @@ impl Leg {
         let mut payload = [0; MAX_FRAME_BYTES];
         let payload = encoder.encode(samples, &mut payload);
         self.send_own(now, token, payload, codec::units(params.codec, samples.len()), out);
+    }
+
+    /// The telephone-event that is due of a press of our own making.
+    pub fn press_key(&mut self, now: Instant, token: Token, out: &mut impl Out) {
+        let Some(events) = self.params.and_then(|params| params.events) else { return };
+        if let Some(event) = self.keypad.as_mut().and_then(|keypad| keypad.event()) {
+            let stamp = self.stream.press(now, event.timestamp, event.marker);
+            self.send(token, events.payload_type, stamp, &event.payload, out);
+        }
     }
 
     /// What was encoded before, and lasts so many units of the clock.
@@ -366,6 +410,24 @@ impl Leg {
         };
         flood.packets += 1;
         flood.packets > MAX_PACKETS_PER_FRAME
+    }
+}
+
+/// A packet that waits, as it came and as it sounds.
+pub(super) struct HeldBack {
+    header: Packet<'static>,
+    payload: Vec<u8>,
+    samples: Vec<i16>,
+}
+
+impl HeldBack {
+    fn new(packet: &Packet, samples: &[i16]) -> Self {
+        let (payload, samples) = (packet.payload.to_vec(), samples.to_vec());
+        Self { header: Packet { payload: &[], ..*packet }, payload, samples }
+    }
+
+    pub fn packet(&self) -> Packet<'_> {
+        Packet { payload: &self.payload, ..self.header }
     }
 }
 

@@ -11,6 +11,7 @@ mod ear;
 mod gap;
 mod health;
 pub mod jitter;
+mod keypad;
 mod leg;
 mod mixer;
 mod opinion;
@@ -47,11 +48,13 @@ pub struct LegParams {
     pub own_payload_type: u8,
     /// The peer's telephone-events, when negotiated.
     pub events: Option<EventFormat>,
+    /// The peer says its keys by SIP INFO. Without telephone-events it gets them so, too.
+    pub info: bool,
     /// We may send to the peer (its direction is `sendrecv` or `recvonly`).
     pub send: bool,
     /// We listen to the peer (its direction is `sendrecv` or `sendonly`).
     pub receive: bool,
-    /// The other party of the call: telephone-events pass between the two and to nobody else.
+    /// The other party of the call: keys pass between the two, each in its own form, and to nobody else.
     pub peer: Option<LegId>,
 }
 
@@ -100,6 +103,11 @@ pub enum Command {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     Digit {
+        leg: LegId,
+        digit: Digit,
+    },
+    /// A key for the phone of this leg, which takes keys by SIP INFO.
+    Key {
         leg: LegId,
         digit: Digit,
     },

@@ -10,6 +10,7 @@ use super::{
     ear::Ear,
     health::Channel,
     jitter::MAX_JITTER_FRAMES,
+    keypad::KeyForm,
     leg::{Admitted, Feed, Handover, Leg, LegStatistics, Mixing},
     mixer::Mix,
     player::Player,
@@ -18,7 +19,10 @@ use super::{
     rtp::Packet,
     stream::Stream,
 };
-use crate::model::{Codec, Digit, Entropy, HearMatrix, LegId, Prompt};
+use crate::{
+    dtmf::{Carrier, Key},
+    model::{Codec, Digit, Entropy, HearMatrix, LegId, Prompt},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
@@ -107,6 +111,8 @@ impl Plane {
         let random = self.entropy.bits();
         let Some(configured) = self.leg_mut(leg) else { return };
         configured.configure(now, random, params);
+        self.interpret(leg);
+        params.peer.into_iter().for_each(|peer| self.interpret(peer));
         self.replan(now, leg, out);
         self.replan_audience(now, leg, out);
     }
@@ -144,9 +150,11 @@ impl Plane {
     }
 
     pub fn info(&mut self, now: Instant, leg: LegId, digit: Digit, out: &mut impl Out) {
-        if let Some(leg) = self.leg_mut(leg) {
-            leg.hear_info(now, digit, out);
+        let Some(token) = self.tokens.get(&leg).copied() else { return };
+        if let Some(leg) = self.at_mut(token) {
+            leg.hear_info(now, digit);
         }
+        self.take_keys(now, token, out);
     }
 
     pub fn packet(&mut self, now: Instant, token: Token, from: SocketAddr, bytes: &[u8], out: &mut impl Out) {
@@ -156,12 +164,18 @@ impl Plane {
         }
         match leg.admit(now, from, bytes) {
             Some(Admitted::Audio(packet)) => {
-                leg.hear_audio(now, &packet, out);
-                self.relay(now, token, &packet, out);
+                let (held_back, before) = (leg.translates, leg.hear_audio(now, &packet));
+                self.take_keys(now, token, out);
+                match before {
+                    Some(before) => self.relay(now, token, &before.packet(), out),
+                    None if held_back => {}
+                    None => self.relay(now, token, &packet, out),
+                }
             }
             Some(Admitted::TelephoneEvent(packet)) => {
-                leg.hear_event(now, &packet, out);
-                self.pass_event(now, token, &packet, out);
+                let new = leg.hear_event(now, &packet);
+                self.take_keys(now, token, out);
+                self.pass_event(now, token, &packet, new, out);
             }
             None => {}
         }
@@ -169,14 +183,12 @@ impl Plane {
 
     /// To be called every 20 ms.
     pub fn tick(&mut self, now: Instant, out: &mut impl Out) {
-        for leg in self.legs.iter_mut().flatten() {
-            leg.tell_digits(now, out);
-            if let Some(ear) = &mut leg.ear {
-                ear.tick(now);
-            }
+        for ear in self.legs.iter_mut().flatten().filter_map(|leg| leg.ear.as_mut()) {
+            ear.tick(now);
         }
-        for index in 0..self.legs.len() {
-            self.serve(now, Token(index), out);
+        for token in (0..self.legs.len()).map(Token) {
+            self.take_keys(now, token, out);
+            self.serve(now, token, out);
         }
         self.report(now, out);
         while let Some(token) = self.finished.pop() {
@@ -220,12 +232,52 @@ impl Plane {
         }
     }
 
-    /// To the other party of the call alone, when it may hear this one.
-    fn pass_event(&mut self, now: Instant, source: Token, packet: &Packet, out: &mut impl Out) {
+    /// What a leg's phone has pressed: told to who listens, and passed on to the other party.
+    fn take_keys(&mut self, now: Instant, token: Token, out: &mut impl Out) {
+        while let Some((leg, key)) = self.at_mut(token).and_then(|leg| Some((leg.id, leg.next_key(now)?))) {
+            if self.at(token).is_some_and(|leg| leg.listens) {
+                out.event(Event::Digit { leg, digit: key.digit });
+            }
+            self.pass_key(now, token, key, out);
+        }
+    }
+
+    /// To the other party of the call alone, in the form that its phone takes, unless the key reaches it as it came.
+    fn pass_key(&mut self, now: Instant, source: Token, key: Key, out: &mut impl Out) {
+        let Some((id, peer)) = self.at(source).and_then(|leg| Some((leg.id, leg.params?.peer?))) else { return };
+        let Some(listener) = self.leg_mut(peer).filter(|listener| listener.hears.contains(&id)) else { return };
+        let Some(form) = listener.key_form() else { return };
+        match (key.carrier, form) {
+            (Carrier::Event, KeyForm::Events(_)) | (Carrier::InBand, KeyForm::Tones) => return,
+            (Carrier::Info | Carrier::InBand, KeyForm::Events(_))
+            | (Carrier::Event | Carrier::Info, KeyForm::Tones) => {
+                listener.keypad.get_or_insert_default().push(key.digit);
+            }
+            (Carrier::Event | Carrier::Info | Carrier::InBand, KeyForm::Info) => {
+                listener.keypad.get_or_insert_default();
+                out.event(Event::Key { leg: peer, digit: key.digit });
+            }
+        }
+        self.replan(now, peer, out);
+    }
+
+    /// Whether the tones of a phone are to be listened to: it negotiated no telephone-events, and its peer takes no tones, or
+    /// would hear those beside the ones that we make of an INFO.
+    fn interpret(&mut self, leg: LegId) {
+        let Some(params) = self.leg_mut(leg).and_then(|leg| leg.params) else { return };
+        let peer = params.peer.and_then(|peer| self.leg_mut(peer)).and_then(|peer| peer.key_form());
+        let translates = params.events.is_none() && peer.is_some_and(|form| form != KeyForm::Tones || params.info);
+        if let Some(leg) = self.leg_mut(leg) {
+            leg.translate(translates);
+        }
+    }
+
+    /// To the other party of the call alone, when it may hear this one, and unless the key has come another way.
+    fn pass_event(&mut self, now: Instant, source: Token, packet: &Packet, new: bool, out: &mut impl Out) {
         let Some(leg) = self.at(source) else { return };
         let (id, peer) = (leg.id, leg.params.and_then(|params| params.peer));
         let events = leg.params.and_then(|params| params.events);
-        let peer = peer.and_then(|peer| self.tokens.get(&peer)).copied();
+        let peer = peer.filter(|_| new).and_then(|peer| self.tokens.get(&peer)).copied();
         let mut nth = 0;
         while let Some(token) = self.at(source).and_then(|leg| leg.relayed_to.get(nth)).copied() {
             if let Some(listener) = self.at_mut(token).filter(|_| Some(token) != peer) {
@@ -241,12 +293,13 @@ impl Plane {
 
     /// One listener's frame of this tick.
     fn serve(&mut self, now: Instant, token: Token, out: &mut impl Out) {
-        let idle = |leg: &Leg| leg.player.is_none() && !matches!(leg.feed, Feed::Mix(_));
+        let idle = |leg: &Leg| leg.player.is_none() && leg.keypad.is_none() && !matches!(leg.feed, Feed::Mix(_));
         if self.at(token).is_none_or(idle) {
             return;
         }
         let Some(mut leg) = self.take(token) else { return };
         let waits = leg.params.is_none() || !self.send_frame(now, token, &mut leg, out);
+        self.serve_keypad(now, token, &mut leg, out);
         if let (false, Some(player)) = (waits, &mut leg.player) {
             player.advance();
             if player.is_over() {
@@ -258,22 +311,40 @@ impl Plane {
         self.put_back(token, leg);
     }
 
+    /// The keys on their way to a leg; when the last one was pressed and the peer holds none any more, it hears the peer again.
+    fn serve_keypad(&mut self, now: Instant, token: Token, leg: &mut Leg, out: &mut impl Out) {
+        let (form, at) = (leg.key_form(), leg.stream.place());
+        let Some(keypad) = &mut leg.keypad else { return };
+        if let Some(form) = form {
+            keypad.tick(form, at);
+        }
+        let peer = leg.params.and_then(|params| self.tokens.get(&params.peer?)).and_then(|peer| self.at(*peer));
+        if form.is_none() || keypad.is_over() && !peer.is_some_and(|peer| peer.is_pressed(now)) {
+            leg.keypad = None;
+            self.finished.push(token);
+        }
+        leg.press_key(now, token, out);
+    }
+
     /// `false` when the frame must wait for a handover.
     fn send_frame(&self, now: Instant, token: Token, leg: &mut Leg, out: &mut impl Out) -> bool {
         let (Some(params), Feed::Mix(mixing)) = (leg.params, &mut leg.feed) else { return true };
         let ear = mixing.handover.and_then(|handover| self.ear(handover.source));
         let Some(heard) = mixing.already_heard(params.codec, ear) else { return false };
-        let ready = match &leg.player {
+        let tone = leg.keypad.as_ref().and_then(|keypad| keypad.tone());
+        let ready = match (&leg.player, tone) {
             _ if mixing.sources.iter().any(|source| self.sounds(*source)) => None,
-            Some(player) => player.encoded(params.codec),
-            None => codec::silence(params.codec),
+            (Some(_), Some(_)) => None,
+            (Some(player), None) | (None, Some(player)) => player.encoded(params.codec),
+            (None, None) => codec::silence(params.codec),
         };
         if let Some(payload) = ready.copied() {
             let payload = payload.get(heard..).unwrap_or_default();
             leg.send_own(now, token, payload, codec::duration(params.codec, payload), out);
             return true;
         }
-        let mix = self.mix(&mixing.sources, leg.player.as_ref(), mixing.rate).clamp();
+        let players = leg.player.iter().chain(tone);
+        let mix = self.mix(&mixing.sources, players, mixing.rate).clamp();
         let frame = &mix[..mixing.rate.frame_samples()];
         let unheard = codec::packable(params.codec, frame.len() - heard);
         if unheard > 0 {
@@ -287,12 +358,12 @@ impl Plane {
     }
 
     /// The sum of the sources that sound, and of what plays over them.
-    fn mix(&self, sources: &[Token], player: Option<&Player>, rate: Rate) -> Mix {
+    fn mix<'p>(&self, sources: &[Token], players: impl Iterator<Item = &'p Player>, rate: Rate) -> Mix {
         let mut mix = Mix::default();
         for ear in sources.iter().filter_map(|source| self.ear(*source)).filter(|ear| ear.at.is_some()) {
             mix.add(ear.frame(rate));
         }
-        if let Some(frame) = player.and_then(|player| player.linear(rate)) {
+        for frame in players.filter_map(|player| player.linear(rate)) {
             mix.add(frame);
         }
         mix
@@ -346,9 +417,13 @@ impl Plane {
             let params = self.at(*token)?.params.filter(|params| params.receive)?;
             Some((*token, params.codec))
         };
-        let sources: Vec<(Token, Codec)> = listener.hears.iter().filter_map(open).collect();
+        let unheard = params.peer.filter(|_| listener.keypad.is_some());
+        let heard = listener.hears.iter().filter(|source| Some(**source) != unheard);
+        let sources: Vec<(Token, Codec)> = heard.filter_map(open).collect();
         match sources.as_slice() {
-            [(source, codec)] if *codec == params.codec && listener.player.is_none() => Feed::Relay(*source),
+            [(source, codec)] if *codec == params.codec && listener.player.is_none() && listener.keypad.is_none() => {
+                Feed::Relay(*source)
+            }
             _ => {
                 let sources = sources.into_iter().map(|(source, _)| source).collect();
                 Feed::Mix(Mixing { sources, rate: codec::rate(params.codec), handover: None })

@@ -350,6 +350,7 @@ mod tests {
                 payload_type: 0,
                 own_payload_type: 0,
                 events: None,
+                info: false,
                 send: true,
                 receive: true,
                 peer,

@@ -106,6 +106,18 @@ impl Stream {
         stamp
     }
 
+    /// Where the next frame of our own making goes, and a press that begins now.
+    pub fn place(&self) -> u32 {
+        self.timestamp
+    }
+
+    /// A telephone-event of our own making, of a press that began at `timestamp`.
+    pub fn press(&mut self, now: Instant, timestamp: u32, marker: bool) -> Stamp {
+        let stamp = self.stamp(self.sequence, timestamp, marker);
+        self.sent(now, stamp, 0);
+        stamp
+    }
+
     /// A packet of the relayed source is not passed on, and leaves no hole.
     pub fn skip(&mut self, packet: &Packet) {
         if let Some(Relay { ssrc, sequence: Some(sequence), .. }) = &mut self.relay

@@ -1,6 +1,7 @@
 //! Parties around a plane in virtual time. Each says something of its own; what was heard tells who hears whom.
 
 mod keypad;
+mod keys;
 mod reports;
 
 use super::{
@@ -140,6 +141,7 @@ impl Room {
             payload_type: codec.payload_type(),
             own_payload_type: codec.payload_type(),
             events: Some(EVENT),
+            info: false,
             send: true,
             receive: true,
             peer: None,

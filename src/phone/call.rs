@@ -140,6 +140,11 @@ impl Call {
         self.line.media.heard()
     }
 
+    /// The keys that the other side has pressed, as far as they came by telephone-events or by INFO.
+    pub fn pressed(&self) -> Vec<Digit> {
+        self.line.media.pressed()
+    }
+
     /// What comes during the next `duration`; less when the call ends before.
     pub async fn listen(&self, duration: Duration) -> Vec<i16> {
         let before = self.heard().len();

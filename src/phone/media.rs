@@ -2,7 +2,7 @@
 
 use super::{DtmfWay, heard::Heard, voice::Speaker};
 use crate::{
-    dtmf::{EventPacket, EventSender, tone},
+    dtmf::{Arrival, EventPacket, EventSender, Receiver, tone},
     media::{
         codec::{self, Decoder, Encoder, FRAME_SAMPLES, MAX_FRAME_BYTES, MAX_PACKET_SAMPLES, SAMPLE_RATE},
         rate::{MAX_FRAME_SAMPLES, Narrower, Rate, Widener},
@@ -24,7 +24,7 @@ pub const PRESS: Duration = Duration::from_millis(100);
 const PAUSE_FRAMES: u32 = 5;
 const IN_BAND_LEVEL_DBM0: f64 = -9.0;
 const PTIME: Duration = Duration::from_millis(20);
-/// How many keys may wait to be sent.
+/// How many keys may wait to be sent, and how many of the other side are kept.
 const MAX_KEYS: usize = 64;
 /// How often an even port is looked for.
 const MAX_PORT_ATTEMPTS: usize = 64;
@@ -53,6 +53,9 @@ struct State {
     codec: Option<Coding>,
     keys: VecDeque<Key>,
     press: Option<Press>,
+    receiver: Receiver,
+    /// What the other side has pressed, by events and by INFO.
+    pressed: Vec<Digit>,
 }
 
 /// One codec, both ways.
@@ -111,6 +114,8 @@ impl Media {
             codec: None,
             keys: VecDeque::new(),
             press: None,
+            receiver: Receiver::new(),
+            pressed: Vec::new(),
         };
         let media = Arc::new(Self { local, state: Mutex::new(state) });
         super::spawn(run(Arc::clone(&media), socket));
@@ -134,6 +139,17 @@ impl Media {
 
     pub fn heard(&self) -> Vec<i16> {
         self.state().heard.samples().to_vec()
+    }
+
+    pub fn pressed(&self) -> Vec<Digit> {
+        self.state().pressed.clone()
+    }
+
+    /// A key of the other side that came by INFO.
+    pub fn info(&self, digit: Digit) {
+        let mut state = self.state();
+        state.receiver.info(now(), digit);
+        state.take_keys();
     }
 
     /// Queues a key; the receiver hears when it and the pause after it are out, or an error when it never will be.
@@ -179,13 +195,28 @@ impl State {
     fn hear(&mut self, bytes: &[u8]) {
         let Some(terms) = self.terms else { return };
         let Some(packet) = Packet::read(bytes) else { return };
-        if packet.payload_type != terms.payload_type {
+        let Packet { payload_type, sequence, timestamp, marker, payload, .. } = packet;
+        if terms.events.is_some_and(|events| events.payload_type == payload_type) {
+            self.receiver.event(now(), &Arrival { sequence, timestamp, marker, payload });
+            return self.take_keys();
+        }
+        if payload_type != terms.payload_type {
             return;
         }
+        self.receiver.packet(sequence);
+        self.take_keys();
         let coding = self.coding(terms.codec);
         let mut narrow = [0; MAX_PACKET_SAMPLES];
         let samples = coding.decode(packet.payload, &mut narrow);
         self.heard.put(now(), packet.ssrc, packet.timestamp, terms.codec.clock_rate(), samples);
+    }
+
+    fn take_keys(&mut self) {
+        while let Some(key) = self.receiver.poll(now()) {
+            if self.pressed.len() < MAX_KEYS {
+                self.pressed.push(key.digit);
+            }
+        }
     }
 
     /// A new codec begins anew.

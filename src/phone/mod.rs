@@ -29,7 +29,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 const MAX_WAITING: usize = 16;
 const REGISTRATION_S: u32 = 300;
 
-/// How keys are said.
+/// How keys are said. Only who says them as events takes events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DtmfWay {
     Rfc4733,

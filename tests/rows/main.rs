@@ -16,6 +16,7 @@ mod errors;
 mod guidance;
 mod hearing;
 mod hold;
+mod keys;
 mod lasting;
 mod power;
 mod records;

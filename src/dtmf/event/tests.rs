@@ -372,6 +372,16 @@ fn several_events_in_one_packet_are_so_many_keys() {
 }
 
 #[test]
+fn a_packet_of_several_events_that_comes_twice_adds_no_key_though_all_that_is_remembered_is_older() {
+    let presses: Vec<[u8; 4]> = (0..MAX_PRESSES as u8).map(|code| event(code, true, 800)).collect();
+    let mut packets: Vec<(u32, bool, &[u8])> =
+        presses.iter().zip(0..).map(|(press, n)| (n * 1600, M, press.as_slice())).collect();
+    let several = [presses[0], event(9, true, 80), event(10, true, 80), event(11, true, 80)].concat();
+    packets.extend([(0, NO, several.as_slice()); 2]);
+    assert_eq!(packed(&packets), "012345679*#");
+}
+
+#[test]
 fn padding_behind_an_event_is_no_key() {
     for padding in [&[0; 3][..], &[0; 4], &[0; 12], &[9, 9, 9], &[3, 138, 0, 0]] {
         assert_eq!(packed(&[(1000, M, &[&event(1, true, 400), padding].concat())]), "1");
@@ -515,7 +525,7 @@ proptest! {
                 let packet = Arrival { sequence: *sequence, timestamp: *timestamp, marker: *marker, payload };
                 receiver.event(now, &packet);
             }
-            heard.extend(std::iter::from_fn(|| receiver.poll(now)).map(Digit::as_char));
+            heard.extend(std::iter::from_fn(|| receiver.poll(now)).map(|key| key.digit.as_char()));
         }
         let keys: String = presses.iter().map(|press| Digit::from_event_code(press.code).unwrap().as_char()).collect();
         prop_assert_eq!(heard, keys);

@@ -2,6 +2,7 @@
 
 use super::{Agent, CallNo, MAX_CALLS, Purpose, Stage, now};
 use crate::{
+    dtmf,
     phone::{
         PhoneError,
         call::{Ended, Incoming},
@@ -40,8 +41,20 @@ impl Agent {
                 self.respond(tx, request.reply(200, ""));
                 self.end(call, Ended::ByPeer);
             }
-            Method::Info | Method::Options => self.respond(tx, with_allow(request.reply(200, ""))),
+            Method::Info => {
+                self.respond(tx, with_allow(request.reply(200, "")));
+                self.told(call, request);
+            }
+            Method::Options => self.respond(tx, with_allow(request.reply(200, ""))),
             _ => self.respond(tx, with_allow(request.reply(405, ""))),
+        }
+    }
+
+    fn told(&self, call: CallNo, request: &Request) {
+        let content_type = request.headers.get("Content-Type").unwrap_or_default();
+        let digit = dtmf::parse_info(content_type, &request.body);
+        if let (Some(call), Some(digit)) = (self.calls.get(&call), digit) {
+            call.media.info(digit);
         }
     }
 

@@ -1,6 +1,9 @@
 //! What the phone says of its audio, and what it makes of the other side's words.
 
-use super::{super::media::Terms, Agent, AgentCall};
+use super::{
+    super::{DtmfWay, media::Terms},
+    Agent, AgentCall,
+};
 use crate::{
     media::codec::{FRAME_SAMPLES, SAMPLE_RATE},
     model::Codec,
@@ -38,7 +41,7 @@ impl Agent {
         Local {
             address,
             codecs: self.config.codecs.clone(),
-            events: true,
+            events: self.config.dtmf == DtmfWay::Rfc4733,
             direction: Direction::new(true, !held),
             ptime: PTIME_MS,
         }

@@ -258,13 +258,13 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     /// For the phone that talks to `other`: that one's codecs first, so that nothing needs transcoding, then the others
-    /// we speak; and telephone-events unless `other` lacks them.
-    pub(super) fn offered_beside(&self, other: LegId) -> (Vec<Codec>, bool) {
+    /// we speak.
+    pub(super) fn offered_beside(&self, other: LegId) -> Vec<Codec> {
         let ours = &self.config.codecs;
-        let Some(Leg { media, .. }) = self.legs.get(&other) else { return (ours.clone(), true) };
+        let Some(Leg { media, .. }) = self.legs.get(&other) else { return ours.clone() };
         let shared = media.shared(ours);
         let others = ours.iter().filter(|codec| !shared.contains(codec));
-        (shared.iter().chain(others).copied().collect(), media.remote.is_none() || media.has_events())
+        shared.iter().chain(others).copied().collect()
     }
 
     /// What every INVITE of ours and every answer to one says of us.
@@ -292,10 +292,10 @@ impl<P: MediaPorts> Embedded<P> {
         self.legs.get_mut(&id)?.media.take(answer, &self.config.codecs, None)
     }
 
-    /// What we declare to a phone: the direction that its other party leaves us, and events if that party has them too.
-    pub(super) fn toward(&self, id: LegId) -> (sdp::Direction, bool) {
+    /// What we declare to a phone: the direction that its other party leaves us.
+    pub(super) fn toward(&self, id: LegId) -> sdp::Direction {
         let other = self.beside(id).and_then(|other| self.legs.get(&other));
-        other.map_or((sdp::Direction::SendRecv, true), |leg| (leg.media.direction(), leg.media.has_events()))
+        other.map_or(sdp::Direction::SendRecv, |leg| leg.media.direction())
     }
 
     fn beside(&self, id: LegId) -> Option<LegId> {
@@ -322,9 +322,9 @@ impl<P: MediaPorts> Embedded<P> {
         if !self.may_answer(id, code, with_media) {
             return;
         }
-        let (direction, events) = self.toward(id);
+        let direction = self.toward(id);
         let codecs = match self.beside(id) {
-            Some(other) => self.offered_beside(other).0,
+            Some(other) => self.offered_beside(other),
             None => self.config.codecs.clone(),
         };
         let Some(leg) = self.legs.get_mut(&id) else { return };
@@ -336,7 +336,7 @@ impl<P: MediaPorts> Embedded<P> {
         }
         let reliable = leg.wants_reliable(code, with_media);
         let with_media = with_media || reliable && leg.media.remote.is_none();
-        if with_media && let Some(body) = leg.media.describe(reliable || code >= 200, codecs, direction, events) {
+        if with_media && let Some(body) = leg.media.describe(reliable || code >= 200, codecs, direction) {
             response.set_body(sdp::CONTENT_TYPE, body);
         }
         if reliable {

@@ -67,6 +67,8 @@ pub(super) struct LegMedia {
     pub codec: Option<Codec>,
     /// The phone has been told of the codec in an early answer, and may read no second one.
     pub codec_told: bool,
+    /// The phone has said a key by SIP INFO.
+    pub keys_by_info: bool,
     /// Our offer went out in a response; the ACK, or the PRACK, brings the answer.
     pub awaits_answer: bool,
     /// Offer and answer were exchanged reliably before the 200, which then repeats neither (RFC 6337 §3.1.1).
@@ -119,6 +121,7 @@ impl Leg {
             payload_type: remote.payload_type(codec).unwrap_or(codec.payload_type()),
             own_payload_type: remote.own_payload_type(codec),
             events: remote.events_beside(codec),
+            info: self.media.keys_by_info,
             send: remote.direction.receives(),
             receive: remote.direction.sends(),
             peer,
@@ -135,6 +138,7 @@ impl LegMedia {
             remote: None,
             codec: None,
             codec_told: false,
+            keys_by_info: false,
             awaits_answer: false,
             settled: false,
         }
@@ -168,41 +172,36 @@ impl LegMedia {
         codec
     }
 
-    pub fn offer(&mut self, codecs: Vec<Codec>, direction: sdp::Direction, events: bool) -> Vec<u8> {
+    pub fn offer(&mut self, codecs: Vec<Codec>, direction: sdp::Direction) -> Vec<u8> {
         self.origin.advance();
         let before = self.remote.as_ref().map(|remote| &remote.session);
-        sdp::offer(&self.origin, &self.declaration(codecs, direction, events), before)
+        sdp::offer(&self.origin, &self.declaration(codecs, direction), before)
     }
 
     /// What goes into our response to an INVITE: the answer, or an offer where the INVITE had none; the latter only in a
     /// response that surely arrives.
-    pub fn describe(
-        &mut self,
-        arrives: bool,
-        codecs: Vec<Codec>,
-        direction: sdp::Direction,
-        events: bool,
-    ) -> Option<Vec<u8>> {
+    pub fn describe(&mut self, arrives: bool, codecs: Vec<Codec>, direction: sdp::Direction) -> Option<Vec<u8>> {
         if self.settled {
             return None;
         }
         self.settled = arrives;
         if self.remote.is_some() {
             self.codec_told = true;
-            return self.answer(direction, events);
+            return self.answer(direction);
         }
         self.awaits_answer = arrives;
-        self.awaits_answer.then(|| self.offer(codecs, direction, events))
+        self.awaits_answer.then(|| self.offer(codecs, direction))
     }
 
     /// Answers the offer last taken. `direction` is what we would do; the offer may leave less of it.
-    pub fn answer(&mut self, direction: sdp::Direction, events: bool) -> Option<Vec<u8>> {
+    pub fn answer(&mut self, direction: sdp::Direction) -> Option<Vec<u8>> {
         self.origin.advance();
-        let local = self.declaration(vec![self.codec?], direction, events);
+        let local = self.declaration(vec![self.codec?], direction);
         sdp::answer(&self.origin, &local, self.remote.as_ref()?)
     }
 
-    fn declaration(&self, codecs: Vec<Codec>, direction: sdp::Direction, events: bool) -> sdp::Local {
-        sdp::Local { address: self.local, codecs, events, direction, ptime: PTIME_MS }
+    /// Always with telephone-events: the other party gets them in whatever form it has.
+    fn declaration(&self, codecs: Vec<Codec>, direction: sdp::Direction) -> sdp::Local {
+        sdp::Local { address: self.local, codecs, events: true, direction, ptime: PTIME_MS }
     }
 }

@@ -35,10 +35,11 @@ pub use trunk::{Trouble, TrunkEntry, TrunkView};
 use super::{CallState, CallView, Command, Event};
 use crate::{
     dialplan::DialPlan,
-    media,
+    dtmf, media,
     model::{CallEnding, CallId, CallNote, Codec, Entropy, IdMaker, LegId, SessionId, Side, TrunkName},
     sip::{
-        self, ClientTx, Dialog, DialogId, Endpoint, Flow, Registrar, Request, Response, ServerTx, Transmit, Wakeups,
+        self, ClientTx, Dialog, DialogId, Endpoint, Flow, Method, Registrar, Request, Response, ServerTx, Transmit,
+        Wakeups,
         digest::{Algorithm, Authenticator},
     },
 };
@@ -211,8 +212,12 @@ impl<P: MediaPorts> Embedded<P> {
         self.drain_endpoint(now);
     }
 
-    pub fn media_event(&mut self, event: media::Event) {
+    pub fn media_event(&mut self, now: Now, event: media::Event) {
         match event {
+            media::Event::Key { leg, digit } => {
+                self.send_in_dialog(now, leg, Method::Info, Some(dtmf::write_info(digit)));
+                self.drain_endpoint(now);
+            }
             media::Event::Digit { leg, digit } if self.is_guest(leg) => self.event(Event::Digit { leg, digit }),
             media::Event::Played { leg, ticket } if self.is_guest(leg) => self.event(Event::Played { leg, ticket }),
             media::Event::Closed { leg, quality } => self.record_quality(leg, quality),

@@ -26,10 +26,10 @@ impl<P: MediaPorts> Embedded<P> {
             return;
         }
         let callee = call.callee;
-        let (codecs, events) = self.offered_beside(call.caller);
+        let codecs = self.offered_beside(call.caller);
         let Some(leg) = self.legs.get_mut(&callee) else { return };
         let Some(target) = leg.party.extension().cloned() else { return };
-        let offer = leg.media.offer(codecs, sdp::Direction::SendRecv, events);
+        let offer = leg.media.offer(codecs, sdp::Direction::SendRecv);
         let bindings = self.registrar.contacts_of(&target, now.unix_ms);
         for binding in bindings.into_iter().take(MAX_BRANCHES) {
             let request = self.invite(id, &binding.contact, binding.flow, offer.clone());

@@ -7,8 +7,8 @@ use super::{
     pulse::Pulse,
 };
 use crate::{
-    media,
-    model::{CallEnd, CallEnding, CallId, LegId, Party, Side},
+    dtmf, media,
+    model::{CallEnd, CallEnding, CallId, Digit, LegId, Party, Side},
     sip::{ClientTx, DialogId, Flow, Method, Request, Response, ServerTx, SessionTimer, sdp},
     spy,
     switch::Event,
@@ -319,9 +319,9 @@ impl<P: MediaPorts> Embedded<P> {
 
     /// A new offer to a phone in a call: the codec that is agreed, and what its other party leaves of the directions.
     pub(super) fn offer_to(&mut self, id: LegId) -> Option<Vec<u8>> {
-        let (direction, events) = self.toward(id);
+        let direction = self.toward(id);
         let media = &mut self.legs.get_mut(&id)?.media;
-        Some(media.offer(media.codec.into_iter().collect(), direction, events))
+        Some(media.offer(media.codec.into_iter().collect(), direction))
     }
 
     /// An ACK cannot be challenged, so one from another address moves no media.
@@ -347,8 +347,8 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     fn confirm(&mut self, now: Now, tx: ServerTx, id: LegId, request: &Request) {
-        let (direction, events) = self.toward(id);
-        let body = self.legs.get_mut(&id).and_then(|leg| leg.media.answer(direction, events));
+        let direction = self.toward(id);
+        let body = self.legs.get_mut(&id).and_then(|leg| leg.media.answer(direction));
         self.confirm_with(now, tx, id, request, body);
     }
 
@@ -370,18 +370,15 @@ impl<P: MediaPorts> Embedded<P> {
         self.endpoint.respond(now.instant, tx, response);
     }
 
-    /// A digit for the desk, or something for the other party: passed on as it is.
+    /// A key joins those that come by RTP, and goes where they go; anything else of a party is passed on as it is.
     fn info(&mut self, now: Now, tx: ServerTx, id: LegId, request: &Request) {
         let content_type = request.headers.get("Content-Type").unwrap_or_default().to_owned();
-        let digit = crate::dtmf::parse_info(&content_type, &request.body);
+        if let Some(digit) = dtmf::parse_info(&content_type, &request.body) {
+            self.respond(now, tx, request, 200);
+            return self.key_by_info(id, digit);
+        }
         match self.legs.get(&id).map(|leg| &leg.role) {
-            Some(Role::Guest { .. }) => match digit {
-                Some(digit) => {
-                    self.media(media::Command::Info { leg: id, digit });
-                    self.respond(now, tx, request, 200);
-                }
-                None => self.respond(now, tx, request, 415),
-            },
+            Some(Role::Guest { .. }) => self.respond(now, tx, request, 415),
             Some(Role::Party { call, side }) => {
                 let other = self.calls.get(call).map(|call| call.leg(side.other()));
                 self.respond(now, tx, request, 200);
@@ -391,6 +388,16 @@ impl<P: MediaPorts> Embedded<P> {
             }
             None => {}
         }
+    }
+
+    /// Who says keys by INFO gets them so, unless it takes telephone-events.
+    fn key_by_info(&mut self, id: LegId, digit: Digit) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let first = !std::mem::replace(&mut leg.media.keys_by_info, true);
+        if first && !leg.media.has_events() && matches!(leg.role, Role::Party { .. }) {
+            self.apply(id);
+        }
+        self.media(media::Command::Info { leg: id, digit });
     }
 
     /// Either party holding the other puts the call on hold.

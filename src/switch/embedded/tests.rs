@@ -5,6 +5,7 @@ mod changes;
 mod descriptions;
 mod early;
 mod ends;
+mod keys;
 mod nat;
 mod presence;
 mod pulse;
@@ -45,6 +46,8 @@ struct Rig {
     inbox: Vec<(SocketAddr, Message)>,
     events: Vec<Event>,
     matrices: Vec<HearMatrix>,
+    /// Commands for the media plane beside those for which there is a place of their own.
+    media: Vec<media::Command>,
     bindings: usize,
     records: Vec<CallRecord>,
     qualities: Vec<(CallId, Side, LegQuality)>,
@@ -117,6 +120,7 @@ impl Rig {
             inbox: vec![],
             events: vec![],
             matrices: vec![],
+            media: vec![],
             bindings: 0,
             records: vec![],
             qualities: vec![],
@@ -139,7 +143,7 @@ impl Rig {
                 },
                 Output::Media(media::Command::Hear(matrix)) => self.matrices.push(matrix),
                 Output::Media(media::Command::Close { leg }) => self.closed.push(leg),
-                Output::Media(_) => {}
+                Output::Media(command) => self.media.push(command),
                 Output::Event(event) => self.events.push(event),
                 Output::Record(CallNote::Row(record)) => self.records.push(record),
                 Output::Record(CallNote::Quality { call, side, quality }) => self.qualities.push((call, side, quality)),
@@ -387,7 +391,7 @@ fn both_ends_agree_on_the_callees_codec_when_the_caller_has_it() {
     rig.answer("1001", &ring, 200, mulaw_only.into_bytes());
     let ok = rig.response("1000", 200);
     let answer = String::from_utf8(ok.body).unwrap();
-    assert!(answer.contains("RTP/AVP 0\r\n"), "{answer}");
+    assert!(answer.contains("RTP/AVP 0 101\r\n"), "{answer}");
 }
 
 #[test]
@@ -594,7 +598,7 @@ fn digits_and_prompts_of_guests_alone_reach_the_desk() {
     let (leg, _) = rig.guest("0071");
     let party = rig.switch.calls.values().next().unwrap().caller;
     for leg in [party, leg] {
-        rig.switch.media_event(media::Event::Digit { leg, digit: Digit::HASH });
+        rig.switch.media_event(rig.now, media::Event::Digit { leg, digit: Digit::HASH });
     }
     rig.drain();
     assert!(matches!(rig.events[..], [Event::Digit { leg: heard, .. }] if heard == leg));

@@ -95,7 +95,7 @@ fn the_quality_of_each_leg_belongs_to_its_side_of_the_call() {
     let quality = |round_trip_us| LegQuality { round_trip_us: Some(round_trip_us), ..LegQuality::default() };
     assert!(!rig.switch.is_settled());
     for (leg, round_trip_us) in rig.closed.clone().into_iter().zip(1..) {
-        rig.switch.media_event(media::Event::Closed { leg, quality: quality(round_trip_us) });
+        rig.switch.media_event(rig.now, media::Event::Closed { leg, quality: quality(round_trip_us) });
     }
     rig.drain();
     assert_eq!(rig.closed.len(), 3);

@@ -69,14 +69,14 @@ impl<P: MediaPorts> Embedded<P> {
     fn invite_outside(&mut self, id: CallId, name: &TrunkName, sent: &OutsideNumber, flow: Flow) -> Option<Request> {
         let call = self.calls.get(&id)?;
         let (caller, callee) = (call.caller, call.callee);
-        let (codecs, events) = self.offered_beside(caller);
+        let codecs = self.offered_beside(caller);
         let caller = self.legs.get(&caller)?.party.clone();
         let Leg { party, flow: way, media, .. } = self.legs.get_mut(&callee)?;
         if let Party::Outside { trunk, .. } = party {
             *trunk = name.clone();
         }
         *way = flow;
-        let offer = media.offer(codecs, sdp::Direction::SendRecv, events);
+        let offer = media.offer(codecs, sdp::Direction::SendRecv);
         let entry = &self.trunks.get(name)?.entry;
         let uri = format!("sip:{sent}@{}", entry.trunk.domain());
         let shown = self.shown_number(entry, &caller);

@@ -154,7 +154,7 @@ impl Leg {
         let to = self.destination.filter(|_| unchanged).map_or(params.remote, |destination| destination.to);
         self.destination = Some(Destination { to, settled: false });
         if self.params.is_some_and(|before| before.codec != params.codec) {
-            (self.incoming, self.outgoing) = (None, None);
+            (self.incoming, self.outgoing, self.held_back) = (None, None, None);
             self.ear = self.ear.take().map(|ear| Box::new(ear.renewed(params.codec)));
         }
         self.stream.clock_rate = params.codec.clock_rate();

@@ -7,12 +7,15 @@ mod early;
 mod ends;
 mod keys;
 mod nat;
+mod network;
 mod presence;
 mod pulse;
+mod races;
 mod record;
 mod sessions;
 mod strangers;
 mod trunks;
+mod world;
 
 use super::*;
 use crate::{

@@ -51,7 +51,8 @@ impl DialogId {
 }
 
 impl Dialog {
-    /// §12.1.1: a request came, and `local_tag` goes into the To of our response.
+    /// §12.1.1: a request came, and `local_tag` goes into the To of our response. A peer of RFC 2543 that has no Contact is
+    /// reached by its From.
     pub fn uas(request: &Request, local_tag: &str, local_contact: &str) -> Result<Self, BadHeader> {
         let headers = &request.headers;
         let remote = headers.from()?;
@@ -63,7 +64,7 @@ impl Dialog {
                 remote_tag: tag(&remote).unwrap_or_default(),
             },
             local,
-            remote_target: headers.contact()?.uri,
+            remote_target: if headers.contains("Contact") { headers.contact()?.uri } else { remote.uri.clone() },
             remote,
             local_cseq: 0,
             remote_cseq: Some(headers.cseq()?.number),

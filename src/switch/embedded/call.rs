@@ -229,6 +229,7 @@ impl<P: MediaPorts> Embedded<P> {
         // Without an offer, ours goes out in the 200 (RFC 3261 §13.2.1).
         let offer = read_offer(request)?;
         SessionTimer::check(&request.headers).map_err(|_| 422_u16)?;
+        takes_sdp(&request.headers)?;
         let tag = self.entropy.token();
         let dialog = Dialog::uas(request, &tag, &self.contact(flow)).map_err(|_| 400_u16)?;
         let id = self.ids.make(now.unix_ms);
@@ -355,6 +356,15 @@ impl<P: MediaPorts> Embedded<P> {
         }
         self.endpoint.respond(now.instant, tx, response);
     }
+}
+
+/// Whether a caller can read what we would answer (RFC 3261 §20.1, §21.4.7). Without Accept it can.
+fn takes_sdp(headers: &Headers) -> Result<(), u16> {
+    let mut accepted =
+        headers.tokens("Accept").map(|range| range.split(';').next().unwrap_or_default().trim()).peekable();
+    let takes =
+        |range: &str| ["application/sdp", "application/*", "*/*"].iter().any(|one| one.eq_ignore_ascii_case(range));
+    if accepted.peek().is_none() || accepted.any(takes) { Ok(()) } else { Err(406) }
 }
 
 /// The offer in a request, where it has one; an error is the status to refuse it with (RFC 3261 §8.2.3, §13.3.1.3).

@@ -15,6 +15,7 @@ mod record;
 mod sessions;
 mod strangers;
 mod trunks;
+mod torture;
 mod world;
 
 use super::*;

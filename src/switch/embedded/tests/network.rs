@@ -9,7 +9,7 @@ use super::{
 /// Calls in one world.
 const CALLS: usize = 100;
 /// The worlds of the ordinary suite; the long proof has 100, which is 10 000 calls.
-const WORLDS: u64 = 2;
+const WORLDS: u64 = 3;
 const LONG_WORLDS: u64 = 100;
 
 struct Dice(Entropy);
@@ -74,7 +74,12 @@ fn callee(dice: &mut Dice, ends: bool) -> Plan {
         plan.push((dice.between(0, 1_000), act));
     }
     if dice.percent(80) {
-        plan.push((dice.between(100, 8_000), Act::Answer));
+        let answer = dice.between(100, 8_000);
+        plan.push((answer, Act::Answer));
+        // While the 200 and the ACK are on their way.
+        if ends && dice.percent(30) {
+            plan.push((answer + dice.between(0, 600), Act::HangUp));
+        }
     }
     if dice.percent(10) {
         plan.push((dice.between(100, 8_000), Act::Refuse(603)));

@@ -88,6 +88,44 @@ fn a_call_given_up_while_ringing_stops_the_ringing() {
 }
 
 #[test]
+fn a_session_below_90_s_is_refused_and_one_of_90_s_is_refreshed_by_update() {
+    let engine = Engine::with_an_office();
+    let _waiting = callee(&engine, "2000", "answer").start(engine.sip);
+    let brief = call(&engine, "1000", "call-refused", "2000").with("status", 422);
+    let brief = brief.with_header("Supported: timer\n    Session-Expires: 60");
+    assert!(brief.start(engine.sip).expect_success().contains("Min-SE: 90"));
+    let timed = call(&engine, "3000", "timer-and-update", "2000");
+    let timed = timed.with_header("Supported: timer\n    Session-Expires: 90;refresher=uac");
+    let messages = timed.start(engine.sip).expect_success();
+    assert!(messages.contains("Require: timer"), "{messages}");
+}
+
+#[test]
+fn a_caller_that_requires_reliable_responses_gets_them_and_a_phone_that_sends_them_gets_its_prack() {
+    let engine = Engine::with_an_office();
+    let waiting = callee(&engine, "2000", "answer").start(engine.sip);
+    let caller = call(&engine, "1000", "prack", "2000").with_header("Require: 100rel");
+    both_succeed(caller.start(engine.sip), waiting);
+    let engine = Engine::with_an_office();
+    let waiting = callee(&engine, "2000", "answer-reliably").start(engine.sip);
+    both_succeed(call(&engine, "1000", "call", "2000").start(engine.sip), waiting);
+}
+
+#[test]
+fn a_caller_without_an_offer_gets_one_and_answers_it() {
+    let engine = Engine::with_an_office();
+    let waiting = callee(&engine, "2000", "answer").start(engine.sip);
+    both_succeed(call(&engine, "1000", "late-offer", "2000").start(engine.sip), waiting);
+}
+
+#[test]
+fn changes_that_collide_are_refused_with_491_and_succeed_after_a_pause() {
+    let engine = Engine::with_an_office();
+    let waiting = callee(&engine, "2000", "collide").start(engine.sip);
+    both_succeed(call(&engine, "1000", "hold-again", "2000").start(engine.sip), waiting);
+}
+
+#[test]
 fn what_cannot_be_dialled_is_refused_with_the_right_status() {
     let engine = Engine::with_an_office();
     let refusals = [

@@ -25,7 +25,8 @@ pub struct Scenario {
 impl Scenario {
     pub fn new(name: &'static str, user: &str) -> Self {
         let address = port::sip();
-        let values = vec![("id", format!("rig{}", address.port())), ("user", user.to_owned())];
+        let id = format!("rig{}", address.port());
+        let values = vec![("id", id), ("user", user.to_owned()), ("headers", String::new())];
         let limit = Duration::from_secs(20);
         Self { name, user: user.to_owned(), address, tcp: false, limit, values }
     }
@@ -46,6 +47,11 @@ impl Scenario {
     pub fn with(mut self, name: &'static str, value: impl ToString) -> Self {
         self.values.push((name, value.to_string()));
         self
+    }
+
+    /// Puts a header into the INVITE.
+    pub fn with_header(self, header: &str) -> Self {
+        self.with("headers", format!("\n    {header}"))
     }
 
     /// Presses `keys` by INFO where the scenario says `{{infos}}`.

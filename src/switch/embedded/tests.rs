@@ -14,8 +14,8 @@ mod races;
 mod record;
 mod sessions;
 mod strangers;
-mod trunks;
 mod torture;
+mod trunks;
 mod world;
 
 use super::*;

@@ -2,6 +2,7 @@
 //!
 //! Hand in bytes, wishes and time; then drain `poll_transmit` and `poll_event`, and wake it at `poll_timeout`.
 
+mod index;
 mod rate;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use super::{
     transaction::{AckVerdict, CancelVerdict, Client, InviteClient, InviteServer, Key, Out, Server, Transaction, Wake},
 };
 use crate::model::Entropy;
+use index::{Fingerprint, Index};
 use rate::RateLimiter;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -115,7 +117,7 @@ pub struct Endpoint {
     limiter: Option<RateLimiter>,
     next_id: u64,
     transactions: BTreeMap<u64, Entry>,
-    index: BTreeMap<Key, u64>,
+    index: Index,
     /// Client transactions by the flow that they wait on.
     waiting: BTreeSet<(Flow, u64)>,
     wakeups: Wakeups<u64>,
@@ -125,7 +127,7 @@ pub struct Endpoint {
 struct Entry {
     transaction: Transaction,
     /// Its rows in the index.
-    keys: Vec<Key>,
+    keys: Vec<Fingerprint>,
     /// The flow that a client transaction waits on.
     flow: Option<Flow>,
 }
@@ -134,12 +136,12 @@ impl Endpoint {
     pub fn new(config: EndpointConfig, mut entropy: Entropy) -> Self {
         Self {
             tag_secret: entropy.bits(),
+            index: Index::new(entropy.bits()),
             limiter: config.invite_rate.map(RateLimiter::new),
             config,
             entropy,
             next_id: 0,
             transactions: BTreeMap::new(),
-            index: BTreeMap::new(),
             waiting: BTreeSet::new(),
             wakeups: Wakeups::default(),
             out: Out::default(),
@@ -187,8 +189,7 @@ impl Endpoint {
         if let (Transaction::InviteServer(_), true) = (&entry.transaction, response.is_success())
             && let Some(key) = Key::ack(&response.headers)
         {
-            entry.keys.push(key.clone());
-            self.index.insert(key, tx.0);
+            entry.keys.push(self.index.insert(&key, tx.0));
         }
         self.step(now, tx.0, |transaction, out| transaction.respond(now, &response, out));
     }
@@ -224,13 +225,13 @@ impl Endpoint {
             let bytes = request.to_bytes();
             Transaction::Client(Client::start(now, Some(ClientTx(id)), flow, bytes, &mut self.out))
         };
-        self.insert(id, transaction, keys, Some(flow));
+        self.insert(id, transaction, &keys, Some(flow));
         ClientTx(id)
     }
 
     /// Sends the ACK of a 2xx, and again whenever that 2xx comes again.
     pub fn send_ack(&mut self, mut ack: Request, flow: Flow) {
-        let invite = Key::invited(&ack).and_then(|key| self.index.get(&key).copied());
+        let invite = Key::invited(&ack).and_then(|key| self.index.find(&key));
         self.add_via(&mut ack, flow);
         let bytes = ack.to_bytes();
         if let Some(Transaction::InviteClient(transaction)) = invite.and_then(|id| self.transaction(id))
@@ -263,7 +264,7 @@ impl Endpoint {
     fn receive_request(&mut self, now: Instant, flow: Flow, mut request: Request) {
         let Some(via) = stamp_top_via(&mut request.headers, flow.remote) else { return };
         let Some(key) = Key::server(&request, &via) else { return };
-        let known = self.index.get(&key).copied();
+        let known = self.index.find(&key);
         let reply = reply_flow(flow, &via);
         match (&request.method, known) {
             (Method::Ack, _) => self.receive_ack(now, flow, known, request),
@@ -279,18 +280,18 @@ impl Endpoint {
 
     fn open(&mut self, now: Instant, flow: Flow, reply: Flow, key: Key, request: Request) {
         let id = self.new_id();
-        let keys = [Some(key), Key::merge(&request)].into_iter().flatten().collect();
+        let keys: Vec<Key> = [Some(key), Key::merge(&request)].into_iter().flatten().collect();
         let transaction = if request.method == Method::Invite {
             Transaction::InviteServer(InviteServer::new(now, ServerTx(id), reply, &request.reply(100, "")))
         } else {
             Transaction::Server(Server::new(reply))
         };
-        self.insert(id, transaction, keys, None);
+        self.insert(id, transaction, &keys, None);
         self.out.events.push_back(Event::Request { tx: ServerTx(id), flow, request });
     }
 
     fn refusal(&mut self, now: Instant, flow: Flow, request: &Request) -> Option<Refused> {
-        if Key::merge(request).is_some_and(|key| self.index.contains_key(&key)) {
+        if Key::merge(request).is_some_and(|key| self.index.find(&key).is_some()) {
             return Some(Refused::With(request.reply(482, "")));
         }
         let busy = || {
@@ -314,7 +315,7 @@ impl Endpoint {
 
     /// By branch it acknowledges a failure, by its dialog a 2xx; some peers send the latter with the INVITE's branch.
     fn receive_ack(&mut self, now: Instant, flow: Flow, known: Option<u64>, request: Request) {
-        let awaited = || Key::ack(&request.headers).and_then(|key| self.index.get(&key).copied());
+        let awaited = || Key::ack(&request.headers).and_then(|key| self.index.find(&key));
         let Some(id) = known.or_else(awaited) else { return };
         let mut verdict = AckVerdict::Absorbed;
         self.step(now, id, |transaction, _| {
@@ -349,7 +350,7 @@ impl Endpoint {
     }
 
     fn receive_response(&mut self, now: Instant, flow: Flow, response: Response) {
-        let known = Key::client(&response.headers).and_then(|key| self.index.get(&key).copied());
+        let known = Key::client(&response.headers).and_then(|key| self.index.find(&key));
         if let Some(id) = known {
             self.step(now, id, |transaction, out| transaction.receive(now, flow, response, out));
         }
@@ -384,14 +385,14 @@ impl Endpoint {
 
     fn send_cancel(&mut self, now: Instant, cancel: Request, flow: Flow) {
         let id = self.new_id();
-        let keys = Key::client(&cancel.headers).into_iter().collect();
+        let keys: Vec<Key> = Key::client(&cancel.headers).into_iter().collect();
         let client = Client::start(now, None, flow, cancel.to_bytes(), &mut self.out);
-        self.insert(id, Transaction::Client(client), keys, Some(flow));
+        self.insert(id, Transaction::Client(client), &keys, Some(flow));
     }
 
-    fn insert(&mut self, id: u64, transaction: Transaction, keys: Vec<Key>, flow: Option<Flow>) {
+    fn insert(&mut self, id: u64, transaction: Transaction, keys: &[Key], flow: Option<Flow>) {
         self.waiting.extend(flow.map(|flow| (flow, id)));
-        self.index.extend(keys.iter().map(|key| (key.clone(), id)));
+        let keys = keys.iter().map(|key| self.index.insert(key, id)).collect();
         if let Wake::At(at) = transaction.wake() {
             self.wakeups.set(id, Some(at));
         }
@@ -405,9 +406,7 @@ impl Endpoint {
             self.waiting.remove(&(flow, id));
         }
         for key in entry.keys {
-            if self.index.get(&key) == Some(&id) {
-                self.index.remove(&key);
-            }
+            self.index.remove(key, id);
         }
     }
 

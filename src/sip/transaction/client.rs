@@ -32,7 +32,7 @@ enum State {
 
 impl Client {
     pub fn start(now: Instant, user: Option<ClientTx>, flow: Flow, bytes: Vec<u8>, out: &mut Out) -> Self {
-        out.send(flow, &bytes);
+        let bytes = out.send_and_keep(flow, bytes);
         let again = (!flow.transport.is_reliable()).then(|| Retransmission::capped_at_t2(now));
         Self { user, flow, state: State::Waiting { bytes, again, until: now + TIMEOUT } }
     }

@@ -53,9 +53,8 @@ struct Answer {
 
 impl InviteClient {
     pub fn start(now: Instant, user: ClientTx, flow: Flow, mut invite: Request, out: &mut Out) -> Self {
-        let bytes = invite.to_bytes();
-        out.send(flow, &bytes);
-        invite.body.clear();
+        let bytes = out.send_and_keep(flow, invite.to_bytes());
+        invite.body = Vec::new();
         let again = (!flow.transport.is_reliable()).then(|| Retransmission::uncapped(now));
         let state = State::Calling { bytes, again, until: now + TIMEOUT, cancelled: false };
         Self { user, flow, invite, state }

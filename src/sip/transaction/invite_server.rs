@@ -73,8 +73,7 @@ impl InviteServer {
 
     pub fn respond(&mut self, now: Instant, response: &Response, out: &mut Out) {
         let (State::Fresh { cancelled, .. } | State::Proceeding { cancelled, .. }) = self.state else { return };
-        let bytes = response.to_bytes();
-        out.send(self.reply, &bytes);
+        let bytes = out.send_and_keep(self.reply, response.to_bytes());
         self.state = if response.is_provisional() {
             let reliable = response.headers.contains("RSeq");
             let unpracked = reliable.then(|| (Retransmission::uncapped(now), now + TIMEOUT));

@@ -1,7 +1,7 @@
 use crate::sip::{Headers, MAGIC_COOKIE, Method, Request, Via};
 
 /// What messages are matched by. One table holds all of them.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Hash)]
 pub enum Key {
     /// RFC 3261 §17.1.3: a response to a request of ours.
     Client { branch: String, method: Method },

@@ -46,6 +46,13 @@ impl Out {
     fn send(&mut self, flow: Flow, bytes: &[u8]) {
         self.transmits.push_back(Transmit { flow, bytes: bytes.to_vec() });
     }
+
+    /// Sends what may have to be sent again; what is kept takes no more room than it needs.
+    fn send_and_keep(&mut self, flow: Flow, bytes: Vec<u8>) -> Vec<u8> {
+        let kept = bytes.as_slice().to_vec();
+        self.transmits.push_back(Transmit { flow, bytes });
+        kept
+    }
 }
 
 impl Transaction {

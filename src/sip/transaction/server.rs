@@ -33,8 +33,7 @@ impl Server {
 
     pub fn respond(&mut self, now: Instant, response: &Response, out: &mut Out) {
         let State::Open { .. } = self.state else { return };
-        let bytes = response.to_bytes();
-        out.send(self.reply, &bytes);
+        let bytes = out.send_and_keep(self.reply, response.to_bytes());
         self.state = if response.is_provisional() {
             State::Open { last: Some(bytes) }
         } else if self.reply.transport.is_reliable() {

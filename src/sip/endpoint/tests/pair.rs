@@ -310,7 +310,8 @@ struct Script {
 fn play(pair: &mut Pair, script: Script) {
     let call = pair.invite();
     let mut ringing = None;
-    for second in 0..=60 {
+    // As long as a BYE may be under way.
+    for second in 0..=90 {
         pair.run_to(second * 1000);
         while let Some(event) = pair.server_events.pop_front() {
             match event {

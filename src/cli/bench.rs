@@ -1,4 +1,6 @@
-//! `sasayaki bench dtmf`: how many channels of audio one core can listen to, and how that compares with spandsp.
+//! `sasayaki bench`: `sip` stands in a file of its own. `sasayaki bench dtmf`: how many channels of audio one core can listen to, and how that compares with spandsp.
+
+mod sip;
 
 use super::dtmf as recordings;
 use crate::{
@@ -7,7 +9,7 @@ use crate::{
 };
 use anyhow::Context;
 use std::{
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -24,12 +26,18 @@ pub enum BenchCommand {
         #[arg(long, value_name = "PROGRAM", requires = "wav")]
         against: Option<PathBuf>,
     },
+    /// Registrations and calls that an engine carries on this machine, and what they cost it
+    Sip(sip::Args),
 }
 
 impl BenchCommand {
-    pub fn run(&self, out: &mut impl Write) -> anyhow::Result<()> {
-        let Self::Dtmf { wav, against } = self;
-        dtmf(wav.as_deref(), against.as_deref(), AUDIO_SECONDS, out)
+    pub async fn run(&self) -> anyhow::Result<()> {
+        match self {
+            Self::Dtmf { wav, against } => {
+                dtmf(wav.as_deref(), against.as_deref(), AUDIO_SECONDS, &mut io::stdout().lock())
+            }
+            Self::Sip(args) => sip::run(*args).await,
+        }
     }
 }
 

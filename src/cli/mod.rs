@@ -63,7 +63,7 @@ async fn carry_out(command: Command, named: Option<&Path>) -> anyhow::Result<Exi
         return Ok(ExitCode::SUCCESS);
     }
     if let Command::Bench(command) = command {
-        command.run(&mut io::stdout().lock())?;
+        command.run().await?;
         return Ok(ExitCode::SUCCESS);
     }
     let loaded = config::load(named, environment.as_deref());

@@ -407,9 +407,9 @@ impl<P: MediaPorts> Embedded<P> {
     fn cancelled(&mut self, now: Now, tx: ServerTx) {
         let Some(id) = self.by_server_tx.get(&tx).copied() else { return self.cancel_renegotiation(now, tx) };
         match self.legs.get(&id).map(|leg| &leg.role) {
-            Some(Role::Party { call, .. }) => {
-                let call = *call;
-                self.give_up(now, call, 487, CallEnding::Cancelled);
+            Some(Role::Party { call, side }) => {
+                let (call, side) = (*call, *side);
+                self.end_call(now, call, CallEnding::HungUp(side));
             }
             Some(Role::Guest { .. }) => self.cancel_guest(now, id),
             None => {}

@@ -103,8 +103,10 @@ impl<P: MediaPorts> Embedded<P> {
             }
         }
         for (side, leg) in [(Side::Caller, call.caller), (Side::Callee, call.callee)] {
-            if cause.by() != Some(side) {
-                self.send_bye(now, leg);
+            match cause.by() == Some(side) {
+                // It may have an INVITE still, whose 200 waits for a PRACK.
+                true => self.answer_invite(now, leg, 487, false),
+                false => self.send_bye(now, leg),
             }
             self.close_leg(leg);
         }

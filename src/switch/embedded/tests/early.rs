@@ -191,6 +191,30 @@ fn a_callee_that_hangs_up_before_the_callers_prack_leaves_a_refusal() {
     assert!(rig.switch.is_idle() && rig.words("1000").is_empty());
 }
 
+/// The callee has answered, and the caller, whose 200 waits for its PRACK, thinks better of it.
+#[test]
+fn a_caller_that_gives_up_before_its_prack_is_answered_and_the_callee_hung_up() {
+    for cancels in [true, false] {
+        let mut rig = Rig::new();
+        let invite = invite_with(&mut rig, "Require", sdp_of("1000", "sendrecv"));
+        let ring = rig.received("1001", Method::Invite);
+        rig.answer("1001", &ring, 180, vec![]);
+        let ringing = rig.response("1000", 180);
+        rig.answer("1001", &ring, 200, sdp_of("1001", "sendrecv"));
+        rig.received("1001", Method::Ack);
+        if cancels {
+            super::changes::cancel(&mut rig, &invite);
+        } else {
+            let bye = rig.in_dialog("1000", Method::Bye, &ringing, 3);
+            rig.send("1000", &Message::Request(bye));
+        }
+        rig.response("1000", 200);
+        rig.response("1000", 487);
+        rig.received("1001", Method::Bye);
+        assert!(rig.switch.is_idle() && rig.words("1000").is_empty());
+    }
+}
+
 /// RFC 3262 §5: our offer goes out in the first reliable response, the answer comes in its PRACK.
 #[test]
 fn a_caller_without_an_offer_that_requires_reliable_responses_answers_in_its_prack() {

@@ -87,27 +87,35 @@ async fn print_table(mut pages: Pages<'_>) -> anyhow::Result<()> {
 
 async fn print_json(mut pages: Pages<'_>) -> anyhow::Result<()> {
     let mut json = serde_json::Serializer::pretty(io::stdout());
-    let mut rows = json.serialize_seq(None)?;
+    let mut rows = json.serialize_seq(None).map_err(io::Error::from)?;
     loop {
         let page = pages.next().await?;
         if page.is_empty() {
             break;
         }
-        page.iter().try_for_each(|line| rows.serialize_element(line))?;
+        page.iter().try_for_each(|line| rows.serialize_element(line)).map_err(io::Error::from)?;
     }
-    rows.end()?;
+    rows.end().map_err(io::Error::from)?;
     output::say("")
 }
 
 async fn print_csv(mut pages: Pages<'_>) -> anyhow::Result<()> {
     let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(io::stdout());
-    csv.write_record(header_row())?;
+    csv.write_record(header_row()).map_err(told_by)?;
     loop {
         let page = pages.next().await?;
         if page.is_empty() {
             return Ok(csv.flush()?);
         }
-        page.iter().try_for_each(|line| csv.serialize(line))?;
+        page.iter().try_for_each(|line| csv.serialize(line)).map_err(told_by)?;
+    }
+}
+
+/// The error of the pipe behind that of the writer: one that was closed is no failure.
+fn told_by(error: csv::Error) -> anyhow::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error.into(),
+        other => anyhow::anyhow!("a call record cannot be written as CSV: {other:?}"),
     }
 }
 
@@ -171,7 +179,7 @@ struct Quality {
     sent_lost: Option<u64>,
     sent_jitter_ms: Option<f64>,
     sent_mos: Option<f64>,
-    /// What it got, as its own reports tell.
+    /// What it got, as its own reports tell; what was lost before it came here is missing there too.
     got_packets: Option<u64>,
     got_lost: Option<u64>,
     got_jitter_ms: Option<f64>,

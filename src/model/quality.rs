@@ -5,7 +5,8 @@ use std::fmt;
 pub struct LegQuality {
     /// What the phone sent, as it came here; `None` when nothing came.
     pub here: Option<StreamQuality>,
-    /// What was sent to the phone, as its own reports tell (RFC 3550 §6.4); `None` when it told nothing.
+    /// What was sent to the phone, as its own reports tell (RFC 3550 §6.4); `None` when it told nothing. A relayed stream
+    /// keeps its holes: what was lost on the other party's way here counts there too.
     pub there: Option<StreamQuality>,
     /// From here to the phone and back, in microseconds, as the last report let it be reckoned.
     pub round_trip_us: Option<u32>,

@@ -26,3 +26,5 @@ pub mod engine;
 pub mod phone;
 #[cfg(feature = "shell")]
 pub mod store;
+#[cfg(feature = "shell")]
+pub mod tls;

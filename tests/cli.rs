@@ -133,7 +133,7 @@ fn an_extension_lives_from_add_to_remove() {
     let row = &desk.json("extension list --json")[0];
     assert_eq!((&row["number"], &row["name"], &row["protected"]), (&"200".into(), &"受付".into(), &true.into()));
     let table = desk.run("extension list").ok();
-    assert!(table.starts_with("EXTENSION  NAME  PROTECTED\n200        受付  yes"), "{table}");
+    assert!(table.starts_with("EXTENSION  NAME  PROTECTED  SRTP\n200        受付  yes        allowed"), "{table}");
     desk.fed("other\n", "extension set 200 --not-protected --name Desk --password-stdin").ok();
     assert_eq!(desk.json("extension list --json")[0]["protected"], false);
     desk.run("extension set 200 --digest SHA-256,MD5").ok();

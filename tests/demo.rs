@@ -7,7 +7,7 @@ mod support;
 use regex_lite::Regex;
 use sasayaki::{
     model::{Codec, Digit, Entropy, Secret},
-    phone::{DtmfWay, Phone, PhoneConfig, Voice},
+    phone::{DtmfWay, Phone, PhoneConfig},
     sip::Transport,
 };
 use serde_json::Value;
@@ -168,15 +168,15 @@ fn a_visitor_listens_with_a_phone_of_their_own_by_what_is_printed() {
     let said = demo.said();
     let printed = |pattern: &str| Regex::new(pattern).unwrap().captures(&said).unwrap()[1].to_owned();
     let config = PhoneConfig {
-        user: printed(r"extension  +(\d+)\n"),
-        password: Secret::new(printed(r"\n +password  +(\d+)\n")),
-        registrar: printed(r"server  +([\d.:]+)").parse().unwrap(),
         transport: Transport::Tcp,
-        ip: "127.0.0.1".parse().unwrap(),
         codecs: vec![Codec::Pcma],
         dtmf: DtmfWay::InBand,
-        voice: Voice::Silence,
-        entropy: Entropy::from_seed([4; 32]),
+        ..PhoneConfig::new(
+            printed(r"extension  +(\d+)\n"),
+            Secret::new(printed(r"\n +password  +(\d+)\n")),
+            printed(r"server  +([\d.:]+)").parse().unwrap(),
+            Entropy::from_seed([4; 32]),
+        )
     };
     let (short_dial, extension) = (printed(r"dial (\S+\*\S+), then"), printed(r"\*\d+, then (\d+#)"));
     let tables: Value = serde_json::from_str(&fs::read_to_string(demo.out("table.json")).unwrap()).unwrap();

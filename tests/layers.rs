@@ -26,13 +26,14 @@ const ROOMS: &[(&str, &[&str])] = &[
         &["model", "dialplan", "sip", "media", "dtmf", "ivr", "access", "spy", "switch", "store", "audit", "phone"],
     ),
     ("store", &["model", "access"]),
+    ("tls", &[]),
     ("audit", &["model", "store"]),
-    ("console", &["model", "access", "store", "engine"]),
+    ("console", &["model", "access", "store", "engine", "tls"]),
     (
         "cli",
         &[
             "model", "dialplan", "sip", "media", "dtmf", "ivr", "access", "spy", "switch", "phone", "engine", "store",
-            "audit", "console",
+            "audit", "console", "tls",
         ],
     ),
     ("main", &["cli"]),

@@ -11,7 +11,7 @@ use sasayaki::{
     sip::{
         Endpoint, EndpointConfig, Event, Method, Registrar, Transport,
         digest::{self, Algorithm, Asker, Authenticator, Verdict},
-        transport::{Inbound, Transports},
+        transport::{Inbound, Tls, Transports},
     },
 };
 use std::{
@@ -33,15 +33,9 @@ fn config(user: &str, hz: f64, registrar: SocketAddr) -> PhoneConfig {
     let mut seed = [0; 32];
     seed[..user.len()].copy_from_slice(user.as_bytes());
     PhoneConfig {
-        user: user.to_owned(),
-        password: Secret::new("secret"),
-        registrar,
-        transport: Transport::Udp,
-        ip: registrar.ip(),
         codecs: vec![Codec::Pcmu, Codec::Pcma],
-        dtmf: DtmfWay::Rfc4733,
         voice: Voice::Tone { hz, dbfs: LEVEL_DBFS, on_ms: 1, off_ms: 0 },
-        entropy: Entropy::from_seed(seed),
+        ..PhoneConfig::new(user, Secret::new("secret"), registrar, Entropy::from_seed(seed))
     }
 }
 
@@ -233,7 +227,8 @@ async fn registered(engine: &Engine, user: &str, hz: f64, transport: Transport) 
 
 /// A registrar that knows every number with the same password.
 fn registrar(algorithm: Algorithm) -> SocketAddr {
-    let (transports, mut inbound) = Transports::bind(&[(Transport::Udp, "127.0.0.1:0".parse().unwrap())]).unwrap();
+    let (transports, mut inbound) =
+        Transports::bind(&[(Transport::Udp, "127.0.0.1:0".parse().unwrap())], Tls::default()).unwrap();
     let address = transports.local(Transport::Udp).unwrap();
     let mut endpoint = Endpoint::new(EndpointConfig::default(), Entropy::from_seed([9; 32]));
     let mut registrar = Registrar::default();

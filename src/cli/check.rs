@@ -7,6 +7,7 @@ use super::{
     config::{Config, ConfigError, Finding, ListenAddr, Loaded},
     dialplan_files, output,
 };
+use crate::tls::Identity;
 use std::{net::SocketAddr, process::ExitCode};
 
 /// Prints each finding; status 1 when one of them would keep the engine from working.
@@ -30,9 +31,16 @@ async fn find(loaded: &Loaded) -> Vec<Finding> {
     let plan = dialplan_files::read(config.dialplan_dir.as_deref());
     findings.extend(plan.as_ref().err().into_iter().flatten().cloned());
     findings.extend(prompts::check(&config.prompts));
+    findings.extend(certificate(config));
     findings.extend(ports(config));
     findings.extend(store::check(config, plan.as_ref().ok()).await);
     findings
+}
+
+fn certificate(config: &Config) -> Option<Finding> {
+    let files = config.tls.as_ref()?;
+    let error = Identity::load(files.cert.clone(), files.key.clone()).err()?;
+    Some(Finding::error("tls", None, error.to_string()))
 }
 
 /// Two sockets cannot have one port.
@@ -44,7 +52,7 @@ fn ports(config: &Config) -> Vec<Finding> {
     };
     let udp = config.sip.listen.iter().filter_map(|listen| match listen {
         ListenAddr::Udp(address) => Some(address),
-        ListenAddr::Tcp(_) => None,
+        ListenAddr::Tcp(_) | ListenAddr::Tls(_) => None,
     });
     let told = |address| format!("sip.listen: udp:{address} lies within rtp.ports; choose a port outside");
     udp.filter(|address| clashes(address)).map(|address| Finding::error("configuration", None, told(address))).collect()

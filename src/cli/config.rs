@@ -25,6 +25,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     pub sip: Sip,
     pub rtp: Rtp,
+    /// `None`: nothing speaks TLS.
+    pub tls: Option<TlsFiles>,
     pub store_url: StoreUrl,
     /// `None`: the dial plan that is embedded in the binary.
     pub dialplan_dir: Option<PathBuf>,
@@ -54,6 +56,13 @@ pub struct Rtp {
     pub ports: PortRange,
     /// In order of preference; those that this version cannot speak are left out. At least one.
     pub codecs: Vec<Codec>,
+}
+
+/// The certificate chain and its key, in PEM form.
+#[derive(Clone)]
+pub struct TlsFiles {
+    pub cert: PathBuf,
+    pub key: PathBuf,
 }
 
 #[derive(Clone)]

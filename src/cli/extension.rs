@@ -6,7 +6,7 @@ use super::{
     secret_input::PasswordSource,
     text::Name,
 };
-use crate::model::{ExtensionNumber, Resource};
+use crate::model::{ExtensionNumber, Resource, SrtpPolicy};
 use crate::store::{ExtensionChange, ExtensionRow, NewExtension};
 
 /// The word for what `sip.digest` says.
@@ -22,6 +22,9 @@ pub enum ExtensionCommand {
         /// Nobody may listen to it, whatever their rights
         #[arg(long)]
         protected: bool,
+        /// SRTP: off, allowed (as the phone wishes) or required
+        #[arg(long, value_name = "POLICY", default_value_t)]
+        srtp: SrtpPolicy,
         #[command(flatten)]
         password: PasswordSource,
     },
@@ -40,6 +43,9 @@ pub enum ExtensionCommand {
         /// Digest algorithms offered to it, in this order; default: as configured
         #[arg(long, value_delimiter = ',', value_parser = ["MD5", "SHA-256", CONFIGURED], group = "change")]
         digest: Option<Vec<String>>,
+        /// SRTP: off, allowed (as the phone wishes) or required
+        #[arg(long, value_name = "POLICY", group = "change")]
+        srtp: Option<SrtpPolicy>,
         #[command(flatten)]
         password: PasswordSource,
     },
@@ -52,16 +58,17 @@ pub enum ExtensionCommand {
 impl ExtensionCommand {
     pub async fn run(self, office: &Office) -> anyhow::Result<()> {
         match self {
-            ExtensionCommand::Add { number, name, protected, password } => {
+            ExtensionCommand::Add { number, name, protected, srtp, password } => {
                 let name = name.map(Name::into_string).unwrap_or_default();
-                add(office, NewExtension { number, name, protected, password: password.required()? }).await
+                add(office, NewExtension { number, name, protected, password: password.required()?, srtp }).await
             }
-            ExtensionCommand::Set { number, name, protected, not_protected, digest, password } => {
+            ExtensionCommand::Set { number, name, protected, not_protected, digest, srtp, password } => {
                 let change = ExtensionChange {
                     name: name.map(Name::into_string),
                     protected: (protected || not_protected).then_some(protected),
                     password: password.optional()?,
                     digest: digest.map(|names| names.into_iter().filter(|name| name != CONFIGURED).collect()),
+                    srtp,
                 };
                 set(office, &number, change).await
             }
@@ -94,9 +101,9 @@ async fn remove(office: &Office, number: &ExtensionNumber) -> anyhow::Result<()>
 }
 
 impl Row for ExtensionRow {
-    const HEADINGS: &'static [&'static str] = &["EXTENSION", "NAME", "PROTECTED"];
+    const HEADINGS: &'static [&'static str] = &["EXTENSION", "NAME", "PROTECTED", "SRTP"];
 
     fn cells(&self) -> Vec<String> {
-        vec![self.number.to_string(), self.name.clone(), output::yes_no(self.protected)]
+        vec![self.number.to_string(), self.name.clone(), output::yes_no(self.protected), self.srtp.to_string()]
     }
 }

@@ -8,8 +8,9 @@ use crate::{
     engine::{Engine, Options, prompts},
     ivr::IvrConfig,
     media::{clip::Clips, ports::Ports},
-    sip::{Transport, digest::Algorithm},
+    sip::{Transport, digest::Algorithm, transport::Tls},
     store::{Store, keys::os_random},
+    tls::Identity,
 };
 use anyhow::Context;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -24,7 +25,7 @@ pub async fn serve(loaded: Loaded, drain_seconds: u64) -> anyhow::Result<()> {
     let store = office::open_store(&config).await?;
     warn_of_other_realms(&store).await?;
     let engine = Engine::start(options(&config, Duration::from_secs(drain_seconds))?, store).await?;
-    for transport in [Transport::Udp, Transport::Tcp] {
+    for transport in Transport::ALL {
         if let Some(address) = engine.local(transport) {
             tracing::info!(transport = transport.as_str(), %address, "listening");
         }
@@ -40,6 +41,7 @@ pub fn options(config: &Config, drain: Duration) -> anyhow::Result<Options> {
     let [low, high, ..] = os_random();
     Ok(Options {
         listen: config.sip.listen.iter().map(listen).collect(),
+        tls: tls(config)?,
         domain: config.sip.domain.clone(),
         digest: config.sip.digest.iter().map(|one| algorithm(*one)).collect(),
         advertise: config.sip.advertise,
@@ -65,10 +67,19 @@ pub fn clips(config: &Config) -> anyhow::Result<Clips> {
         .with_context(|| format!("the prompts of `{language}` cannot be used: run `sasayaki check`"))
 }
 
+/// The certificate is read even where nothing shows it yet: a bad one is better known now.
+fn tls(config: &Config) -> anyhow::Result<Tls> {
+    let Some(files) = &config.tls else { return Ok(Tls::default()) };
+    let identity = Identity::load(files.cert.clone(), files.key.clone())?;
+    identity.keep_fresh();
+    Ok(Tls { accept: Some(identity.server_config()), connect: None })
+}
+
 fn listen(address: &ListenAddr) -> (Transport, SocketAddr) {
     match *address {
         ListenAddr::Udp(address) => (Transport::Udp, address),
         ListenAddr::Tcp(address) => (Transport::Tcp, address),
+        ListenAddr::Tls(address) => (Transport::Tls, address),
     }
 }
 

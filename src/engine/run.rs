@@ -20,7 +20,7 @@ use crate::{
     sip::{
         Endpoint, EndpointConfig, Registrar, RegistrarConfig, Transport,
         digest::{Algorithm, Authenticator},
-        transport::{Inbound, Transports},
+        transport::{Inbound, Tls, Transports},
     },
     store::{self, Store, keys::os_random},
     switch::{
@@ -59,6 +59,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 
 pub struct Options {
     pub listen: Vec<(Transport, SocketAddr)>,
+    pub tls: Tls,
     pub domain: String,
     pub digest: Vec<Algorithm>,
     pub advertise: Option<IpAddr>,
@@ -120,7 +121,7 @@ impl Engine {
     /// Binds, loads and starts everything, or says what stands in the way.
     pub async fn start(options: Options, store: Store) -> anyhow::Result<Engine> {
         let mut entropy = Entropy::from_seed(os_random());
-        let (transports, inbound) = Transports::bind(&options.listen)?;
+        let (transports, inbound) = Transports::bind(&options.listen, options.tls)?;
         let asked = socket::listen(&options.control_socket)?;
         let left = store.end_open_sessions(clock::now().unix_ms, EndCause::EngineDied).await?;
         if left > 0 {

@@ -14,6 +14,7 @@ pub async fn directory(store: &Store) -> store::Result<Directory> {
         ha1_md5: entry.ha1_md5,
         ha1_sha256: entry.ha1_sha256,
         digest: entry.digest.map(|names| names.iter().filter_map(|name| Algorithm::from_name(name)).collect()),
+        srtp: entry.srtp,
     })))
 }
 
@@ -24,7 +25,7 @@ pub async fn bindings(store: &Store, now_ms: u64) -> store::Result<Vec<Binding>>
 }
 
 fn binding(row: store::BindingRow) -> Option<Binding> {
-    let transport = [Transport::Udp, Transport::Tcp].into_iter().find(|one| word(*one) == row.transport)?;
+    let transport = Transport::ALL.into_iter().find(|one| word(*one) == row.transport)?;
     Some(Binding {
         extension: row.extension,
         contact: row.contact.parse().ok()?,

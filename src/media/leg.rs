@@ -1,23 +1,25 @@
 //! One leg: what was negotiated, where its packets come from, and how its own stream is made.
 
 use super::{
-    LegParams,
+    Event, LegParams,
     codec::{self, Decoder, Encoder, MAX_FRAME_BYTES, MAX_PACKET_SAMPLES, SAMPLE_RATE},
     ear::Ear,
     gap::{Gap, Gaps},
-    health::Health,
+    health::{Channel, Health},
     keypad::{KeyForm, Keypad},
     plane::{Out, Token},
     player::Player,
     rate::{Narrower, Rate},
     rtp::{MAX_PACKET_BYTES, Packet},
+    srtp::Shield,
     stream::{Stamp, Stream},
 };
 use crate::{
     dtmf,
-    model::{Codec, Digit, EventFormat, LegId, LegQuality},
+    model::{Codec, Digit, EventFormat, LegId, LegQuality, SrtpKeys},
 };
 use std::{
+    borrow::Cow,
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -36,7 +38,7 @@ const ENDING_SAMPLES: usize = 800;
 pub struct LegStatistics {
     pub received: u64,
     pub sent: u64,
-    /// Not RTP, from a stranger, of an unknown payload type, during hold, or too many.
+    /// Not RTP, from a stranger, of an unknown payload type, during hold, too many, or not authentic where the leg is secured.
     pub dropped: u64,
 }
 
@@ -64,12 +66,19 @@ pub(super) struct Leg {
     /// Of the audio in which digits are listened for.
     gaps: Gaps,
     pub statistics: LegStatistics,
+    shield: Option<Box<Shield>>,
     /// Exist while they are used.
     incoming: Option<Box<Incoming>>,
     outgoing: Option<Encoder>,
     health: Option<Box<Health>>,
     destination: Option<Destination>,
     flood: Option<Flood>,
+}
+
+/// The way out of a leg: what cannot be secured where it should be does not leave.
+struct Sealing<'a, O> {
+    shield: &'a mut Option<Box<Shield>>,
+    out: &'a mut O,
 }
 
 /// How the stream to a leg is made.
@@ -140,6 +149,7 @@ impl Leg {
             held_back: None,
             keypad: None,
             statistics: LegStatistics::default(),
+            shield: None,
             incoming: None,
             outgoing: None,
             health: None,
@@ -166,6 +176,14 @@ impl Leg {
         self.params = Some(params);
     }
 
+    pub fn secure(&mut self, keys: Option<&SrtpKeys>) {
+        match (&mut self.shield, keys) {
+            (Some(shield), Some(keys)) => shield.rekey(keys),
+            (None, Some(keys)) => self.shield = Some(Box::new(Shield::new(keys))),
+            (_, None) => self.shield = None,
+        }
+    }
+
     /// The receiver stays when nobody listens any more: how a peer sends its digits holds for the whole call.
     pub fn listen(&mut self, on: bool) {
         self.listens = on;
@@ -174,9 +192,21 @@ impl Leg {
         }
     }
 
+    /// The packet as the peer made it: not one too many, and authentic where the leg is secured.
+    pub fn open<'a>(&mut self, now: Instant, from: SocketAddr, bytes: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+        let refused = self.is_flooded(now) || !self.may_be_peer(from);
+        let opened = match &mut self.shield {
+            _ if refused => None,
+            None => Some(Cow::Borrowed(bytes)),
+            Some(shield) => shield.open(bytes).map(Cow::Owned),
+        };
+        self.statistics.dropped += u64::from(opened.is_none());
+        opened
+    }
+
     /// The packet, when it is one of this leg's peer and we listen to it.
     pub fn admit<'a>(&mut self, now: Instant, from: SocketAddr, bytes: &'a [u8]) -> Option<Admitted<'a>> {
-        let admitted = self.judge(now, from, bytes);
+        let admitted = self.judge(from, bytes);
         match &admitted {
             Some(admitted) => {
                 self.statistics.received += 1;
@@ -193,7 +223,8 @@ impl Leg {
 
     pub fn report(&mut self, now: Instant, random: u32, token: Token, out: &mut impl Out) {
         if let (Some(health), Some(destination)) = (&mut self.health, self.destination) {
-            health.report(now, random, (token, destination.to), &self.stream, out);
+            let mut out = Sealing { shield: &mut self.shield, out };
+            health.report(now, random, (token, destination.to), &self.stream, &mut out);
         }
     }
 
@@ -201,16 +232,22 @@ impl Leg {
     pub fn report_came(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
         let flooded = self.is_flooded(now);
         let (Some(health), Some(params)) = (&mut self.health, &self.params) else { return };
+        let opened = match &mut self.shield {
+            _ if flooded => None,
+            None => Some(Cow::Borrowed(datagram)),
+            Some(shield) => shield.open_report(datagram).map(Cow::Owned),
+        };
         let peers = [params.remote.ip(), params.signalled, params.rtcp.ip()];
-        if flooded || !health.hear(now, from, peers, &self.stream, datagram) {
+        if !opened.is_some_and(|report| health.hear(now, from, peers, &self.stream, &report)) {
             self.statistics.dropped += 1;
         }
     }
 
     /// Takes leave of the peer, and says how its streams got through.
-    pub fn end(self, now: Instant, token: Token, out: &mut impl Out) -> LegQuality {
+    pub fn end(mut self, now: Instant, token: Token, out: &mut impl Out) -> LegQuality {
         let (Some(health), Some(destination)) = (self.health, self.destination) else { return LegQuality::default() };
-        health.end(now, (token, destination.to), &self.stream, out)
+        let mut out = Sealing { shield: &mut self.shield, out };
+        health.end(now, (token, destination.to), &self.stream, &mut out)
     }
 
     /// Takes what came: into the ear when somebody mixes this leg, and to the digit receiver when its tones matter. When
@@ -362,7 +399,7 @@ impl Leg {
             if let Some(health) = &mut self.health {
                 health.went(payload.len());
             }
-            out.send(token, destination.to, bytes);
+            Sealing { shield: &mut self.shield, out }.send(token, destination.to, bytes);
         }
     }
 
@@ -374,10 +411,7 @@ impl Leg {
         }
     }
 
-    fn judge<'a>(&mut self, now: Instant, from: SocketAddr, bytes: &'a [u8]) -> Option<Admitted<'a>> {
-        if self.is_flooded(now) {
-            return None;
-        }
+    fn judge<'a>(&mut self, from: SocketAddr, bytes: &'a [u8]) -> Option<Admitted<'a>> {
         let params = self.params.filter(|params| params.receive)?;
         let packet = Packet::read(bytes)?;
         let admitted = if [params.payload_type, params.own_payload_type].contains(&packet.payload_type) {
@@ -393,14 +427,19 @@ impl Leg {
     /// Symmetric RTP: the first packet shows where the peer is; whoever comes later from elsewhere is a stranger. So is
     /// who comes from an address that neither SDP nor signalling named: else the quickest sender would get the audio.
     fn latch(&mut self, from: SocketAddr) -> bool {
-        let (Some(destination), Some(params)) = (&mut self.destination, &self.params) else { return false };
-        if !destination.settled {
-            if from.ip() != params.remote.ip() && from.ip() != params.signalled {
-                return false;
-            }
-            *destination = Destination { to: from, settled: true };
+        let is_peer = self.may_be_peer(from);
+        if is_peer {
+            self.destination = Some(Destination { to: from, settled: true });
         }
-        destination.to.ip() == from.ip() && destination.to.port() == from.port()
+        is_peer
+    }
+
+    fn may_be_peer(&self, from: SocketAddr) -> bool {
+        let (Some(destination), Some(params)) = (self.destination, &self.params) else { return false };
+        match destination.settled {
+            true => destination.to.ip() == from.ip() && destination.to.port() == from.port(),
+            false => from.ip() == params.remote.ip() || from.ip() == params.signalled,
+        }
     }
 
     fn is_flooded(&mut self, now: Instant) -> bool {
@@ -410,6 +449,28 @@ impl Leg {
         };
         flood.packets += 1;
         flood.packets > MAX_PACKETS_PER_FRAME
+    }
+}
+
+impl<O: Out> Out for Sealing<'_, O> {
+    fn send(&mut self, leg: Token, to: SocketAddr, packet: &[u8]) {
+        match self.shield {
+            None => self.out.send(leg, to, packet),
+            Some(shield) => shield.seal(packet).into_iter().for_each(|sealed| self.out.send(leg, to, &sealed)),
+        }
+    }
+
+    fn report(&mut self, leg: Token, channel: Channel, to: SocketAddr, report: &[u8]) {
+        match self.shield {
+            None => self.out.report(leg, channel, to, report),
+            Some(shield) => {
+                shield.seal_report(report).into_iter().for_each(|sealed| self.out.report(leg, channel, to, &sealed));
+            }
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        self.out.event(event);
     }
 }
 

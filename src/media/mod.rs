@@ -2,7 +2,8 @@
 //!
 //! Who hears whom comes as a value, the `HearMatrix`, and is obeyed; nothing here knows of calls, modes or rights.
 //! A packet is relayed untouched wherever it can be and mixed where it must be: the plane derives which from the
-//! matrix. Reports about the streams go out and come in beside them, and each leg leaves its quality. Absent: SRTP.
+//! matrix. Reports about the streams go out and come in beside them, and each leg leaves its quality. A leg that has keys is
+//! secured on the wire, and like any other within.
 
 pub mod clip;
 pub mod codec;
@@ -26,10 +27,11 @@ mod reception;
 pub mod recorder;
 mod rtcp;
 pub mod rtp;
+pub mod srtp;
 mod stream;
 pub mod tone;
 
-use crate::model::{Codec, Digit, EventFormat, HearMatrix, LegId, LegQuality, Prompt};
+use crate::model::{Codec, Digit, EventFormat, HearMatrix, LegId, LegQuality, Prompt, SrtpKeys};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 /// What the signalling side negotiated for one leg.
@@ -73,6 +75,11 @@ pub enum Command {
     Configure {
         leg: LegId,
         params: LegParams,
+    },
+    /// From here on the leg is secured with these keys, or plain; to come before it is configured so.
+    Secure {
+        leg: LegId,
+        keys: Option<SrtpKeys>,
     },
     /// Replaces the rows of the listeners it names.
     Hear(HearMatrix),

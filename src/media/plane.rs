@@ -20,7 +20,7 @@ use super::{
     rtp::Packet,
     stream::Stream,
 };
-use crate::model::{Codec, Entropy, HearMatrix, LegId, Prompt};
+use crate::model::{Codec, Entropy, HearMatrix, LegId, Prompt, SrtpKeys};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
@@ -115,6 +115,13 @@ impl Plane {
         self.replan_audience(now, leg, out);
     }
 
+    /// From here on the leg is secured with these keys, or plain.
+    pub fn secure(&mut self, leg: LegId, keys: Option<&SrtpKeys>) {
+        if let Some(leg) = self.leg_mut(leg) {
+            leg.secure(keys);
+        }
+    }
+
     /// Replaces the rows of the open legs it names.
     pub fn hear(&mut self, now: Instant, matrix: &HearMatrix, out: &mut impl Out) {
         for (listener, sources) in matrix.rows() {
@@ -152,7 +159,8 @@ impl Plane {
         if rtcp::is_rtcp(bytes) {
             return leg.report_came(now, from, bytes);
         }
-        match leg.admit(now, from, bytes) {
+        let Some(bytes) = leg.open(now, from, bytes) else { return };
+        match leg.admit(now, from, &bytes) {
             Some(Admitted::Audio(packet)) => {
                 let (held_back, before) = (leg.translates, leg.hear_audio(now, &packet));
                 self.take_keys(now, token, out);

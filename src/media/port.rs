@@ -176,6 +176,7 @@ impl Shell {
         match command {
             Command::Open { leg, sockets } => self.open(now, leg, sockets),
             Command::Configure { leg, params } => plane.configure(now, leg, params, out),
+            Command::Secure { leg, keys } => plane.secure(leg, keys.as_ref()),
             Command::Hear(matrix) => plane.hear(now, &matrix, out),
             Command::Play { leg, ticket, clips } => plane.play(now, leg, ticket, &clips, out),
             Command::StopPlaying { leg } => plane.stop_playing(now, leg, out),

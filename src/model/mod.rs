@@ -16,6 +16,7 @@ mod secret;
 mod setting;
 mod short_dial;
 mod spy;
+mod srtp;
 mod trunk;
 
 pub use audit::{AuditEvent, AuditKind, Outcome};
@@ -34,4 +35,5 @@ pub use secret::Secret;
 pub use setting::{Settings, ToneAudience};
 pub use short_dial::ShortDial;
 pub use spy::{Side, SpyMode};
+pub use srtp::{SrtpKey, SrtpKeys, SrtpPolicy, SrtpSuite};
 pub use trunk::{NotOfATrunk, Trunk, TrunkAddress, TrunkIdentity, TrunkSource};

@@ -13,8 +13,8 @@ use super::{
 use crate::{
     model::{Digit, Entropy, Secret},
     sip::{
-        ClientTx, Dialog, Endpoint, EndpointConfig, Event, Flow, Method, Request, ServerTx,
-        sdp::Origin,
+        ClientTx, Dialog, Endpoint, EndpointConfig, Event, Flow, Host, Method, Request, ServerTx,
+        sdp::{Keying, Origin},
         transport::{Inbound, Transports},
     },
 };
@@ -97,6 +97,7 @@ struct Registration {
 struct AgentCall {
     media: Arc<Media>,
     origin: Origin,
+    keying: Keying,
     held: bool,
     ended: watch::Sender<Option<Ended>>,
     stage: Stage,
@@ -114,15 +115,15 @@ impl Agent {
         commands: mpsc::WeakSender<Command>,
         ringing: mpsc::Sender<Incoming>,
     ) -> io::Result<Self> {
-        let (transports, inbound) = Transports::bind(&[(config.transport, SocketAddr::new(config.ip, 0))])?;
+        let (transports, inbound) =
+            Transports::bind(&[(config.transport, SocketAddr::new(config.ip, 0))], config.tls.clone())?;
         let flow = transports.flow_to(config.transport, config.registrar);
         let flow =
             flow.ok_or_else(|| io::Error::other("the registrar's address is of another family than the phone's"))?;
         let mut entropy = config.entropy.fork();
         let limits = EndpointConfig { invite_rate: None, ..EndpointConfig::default() };
-        let transport = config.transport.as_str().to_lowercase();
         Ok(Self {
-            contact: format!("sip:{}@{};transport={transport}", config.user, flow.local),
+            contact: contact(&config.user, flow),
             endpoint: Endpoint::new(limits, entropy.fork()),
             registration: Registration { call_id: entropy.token(), tag: entropy.token(), cseq: 0, refresh_at: None },
             config,
@@ -235,13 +236,23 @@ impl Agent {
         Media::open(self.config.ip, speaker, &mut self.entropy).map_err(|_| PhoneError::Unreachable)
     }
 
+    fn keying(&mut self) -> Keying {
+        Keying::new(self.config.srtp, self.entropy.fork())
+    }
+
     /// Puts a call on the list, and makes what its handle needs.
-    fn add_call(&mut self, media: Arc<Media>, origin: Origin, stage: Stage) -> Result<Line, PhoneError> {
+    fn add_call(
+        &mut self,
+        media: Arc<Media>,
+        origin: Origin,
+        keying: Keying,
+        stage: Stage,
+    ) -> Result<Line, PhoneError> {
         let commands = self.commands.upgrade().ok_or(PhoneError::Gone)?;
         self.next_call += 1;
         let call = CallNo(self.next_call);
         let (ended, seen) = watch::channel(None);
-        self.calls.insert(call, AgentCall { media: Arc::clone(&media), origin, held: false, ended, stage });
+        self.calls.insert(call, AgentCall { media: Arc::clone(&media), origin, keying, held: false, ended, stage });
         Ok(Line { call, commands, media, ended: seen, dtmf: self.config.dtmf })
     }
 
@@ -250,6 +261,15 @@ impl Agent {
         ended.media.close();
         ended.ended.send_replace(Some(how));
         Some(ended.stage)
+    }
+}
+
+/// Port 0 is a stream on which nobody can connect: it is reached on the one that it opened.
+fn contact(user: &str, flow: Flow) -> String {
+    let transport = flow.transport.as_str().to_lowercase();
+    match flow.local.port() {
+        0 => format!("sip:{user}@{};transport={transport}", Host::from(flow.local.ip())),
+        _ => format!("sip:{user}@{};transport={transport}", flow.local),
     }
 }
 

@@ -153,6 +153,11 @@ impl Call {
         self.heard().split_off(before)
     }
 
+    /// Whether the audio goes as SRTP.
+    pub fn is_secured(&self) -> bool {
+        self.line.media.is_secured()
+    }
+
     /// The codec that this phone sends.
     pub fn codec(&self) -> Option<Codec> {
         self.line.media.terms().map(|terms| terms.codec)

@@ -7,10 +7,12 @@ use crate::{
         codec::{self, Decoder, Encoder, FRAME_SAMPLES, MAX_FRAME_BYTES, MAX_PACKET_SAMPLES, SAMPLE_RATE},
         rate::{MAX_FRAME_SAMPLES, Narrower, Rate, Widener},
         rtp::{MAX_PACKET_BYTES, Packet},
+        srtp::Shield,
     },
-    model::{Codec, Digit, Entropy, EventFormat},
+    model::{Codec, Digit, Entropy, EventFormat, SrtpKeys},
 };
 use std::{
+    borrow::Cow,
     collections::VecDeque,
     io,
     net::{IpAddr, SocketAddr},
@@ -47,6 +49,7 @@ pub struct Terms {
 struct State {
     closed: bool,
     terms: Option<Terms>,
+    shield: Option<Shield>,
     speaker: Speaker,
     heard: Heard,
     stream: OutStream,
@@ -108,6 +111,7 @@ impl Media {
         let state = State {
             closed: false,
             terms: None,
+            shield: None,
             speaker,
             heard: Heard::new(now()),
             stream,
@@ -122,8 +126,19 @@ impl Media {
         Ok(media)
     }
 
-    pub fn agree(&self, terms: Terms) {
-        self.state().terms = Some(terms);
+    /// `keys`: none for plain RTP.
+    pub fn agree(&self, terms: Terms, keys: Option<&SrtpKeys>) {
+        let mut state = self.state();
+        state.terms = Some(terms);
+        match (&mut state.shield, keys) {
+            (Some(shield), Some(keys)) => shield.rekey(keys),
+            (shield, keys) => *shield = keys.map(Shield::new),
+        }
+    }
+
+    /// Whether packets are secured.
+    pub fn is_secured(&self) -> bool {
+        self.state().shield.is_some()
     }
 
     pub fn terms(&self) -> Option<Terms> {
@@ -179,7 +194,7 @@ async fn run(media: Arc<Media>, socket: UdpSocket) {
                 }
                 if let Some((remote, packet)) = state.next_packet(&mut outgoing) {
                     // A packet that finds no room is lost like any other.
-                    let _ = socket.try_send_to(packet, remote);
+                    let _ = socket.try_send_to(&packet, remote);
                 }
             }
             received = socket.recv_from(&mut incoming) => {
@@ -194,7 +209,11 @@ async fn run(media: Arc<Media>, socket: UdpSocket) {
 impl State {
     fn hear(&mut self, bytes: &[u8]) {
         let Some(terms) = self.terms else { return };
-        let Some(packet) = Packet::read(bytes) else { return };
+        let opened = match &mut self.shield {
+            Some(shield) => shield.open(bytes).map(Cow::Owned),
+            None => Some(Cow::Borrowed(bytes)),
+        };
+        let Some(packet) = opened.as_deref().and_then(Packet::read) else { return };
         let Packet { payload_type, sequence, timestamp, marker, payload, .. } = packet;
         if terms.events.is_some_and(|events| events.payload_type == payload_type) {
             self.receiver.event(now(), &Arrival { sequence, timestamp, marker, payload });
@@ -226,7 +245,7 @@ impl State {
     }
 
     /// The packet of this tick, if there is one to send; the timestamp runs on all the same.
-    fn next_packet<'b>(&mut self, buffer: &'b mut [u8]) -> Option<(SocketAddr, &'b [u8])> {
+    fn next_packet<'b>(&mut self, buffer: &'b mut [u8]) -> Option<(SocketAddr, Cow<'b, [u8]>)> {
         let terms = self.terms?;
         let timestamp = self.stream.timestamp;
         self.stream.timestamp = timestamp.wrapping_add(units_of_frame(terms.codec));
@@ -246,7 +265,12 @@ impl State {
         let sequence = self.stream.sequence;
         (self.stream.sequence, self.stream.begun) = (sequence.wrapping_add(1), true);
         let packet = Packet { payload_type, marker, sequence, timestamp, ssrc: self.stream.ssrc, payload };
-        Some((terms.remote, packet.write(buffer)?))
+        let packet = packet.write(buffer)?;
+        let packet = match &mut self.shield {
+            Some(shield) => Cow::Owned(shield.seal(packet)?),
+            None => Cow::Borrowed(packet),
+        };
+        Some((terms.remote, packet))
     }
 
     fn next_say(&mut self, terms: &Terms, timestamp: u32) -> Say {

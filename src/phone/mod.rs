@@ -14,8 +14,8 @@ pub use heard::MAX_HEARD_SECONDS;
 pub use voice::Voice;
 
 use crate::{
-    model::{Codec, Entropy, Secret},
-    sip::Transport,
+    model::{Codec, Entropy, Secret, SrtpPolicy},
+    sip::{Transport, transport::Tls},
 };
 use agent::{Agent, Command};
 use std::{
@@ -44,11 +44,14 @@ pub struct PhoneConfig {
     /// Where every request goes that is not part of a call: the registrar, or another phone.
     pub registrar: SocketAddr,
     pub transport: Transport,
+    /// For `Transport::Tls`; a phone that accepts no connections needs no certificate of its own.
+    pub tls: Tls,
     /// The phone's own address; ports are free ones.
     pub ip: IpAddr,
     /// In order of preference.
     pub codecs: Vec<Codec>,
     pub dtmf: DtmfWay,
+    pub srtp: SrtpPolicy,
     pub voice: Voice,
     pub entropy: Entropy,
 }
@@ -65,6 +68,25 @@ pub enum PhoneError {
     NoCommonCodec,
     #[error("the call or the phone is gone")]
     Gone,
+}
+
+impl PhoneConfig {
+    /// A silent phone on UDP with plain RTP that speaks every codec.
+    pub fn new(user: impl Into<String>, password: Secret, registrar: SocketAddr, entropy: Entropy) -> Self {
+        Self {
+            user: user.into(),
+            password,
+            registrar,
+            transport: Transport::Udp,
+            tls: Tls::default(),
+            ip: registrar.ip(),
+            codecs: Codec::ALL.to_vec(),
+            dtmf: DtmfWay::Rfc4733,
+            srtp: SrtpPolicy::Off,
+            voice: Voice::Silence,
+            entropy,
+        }
+    }
 }
 
 /// The phone lives as long as this or one of its calls.

@@ -453,7 +453,7 @@ impl Endpoint {
 /// Where the answer goes (§18.2.2, RFC 3581 §4). A stream is answered on itself; `maddr` is not obeyed.
 fn reply_flow(flow: Flow, via: &Via) -> Flow {
     match flow.transport {
-        Transport::Tcp => flow,
+        Transport::Tcp | Transport::Tls => flow,
         Transport::Udp if via.params.contains("rport") => flow,
         Transport::Udp => {
             let port = via.port.unwrap_or(DEFAULT_PORT);

@@ -20,12 +20,17 @@ pub struct Via {
 pub struct BadVia;
 
 impl Via {
-    /// A Via of our own, asking for symmetric responses by `rport`.
+    /// A Via of our own, asking for symmetric responses by `rport`. Port 0 is none: nobody can connect there.
     pub fn new(transport: &str, local: SocketAddr, branch: &str) -> Self {
         let mut params = Params::default();
         params.set("branch", Some(branch));
         params.set("rport", None);
-        Self { transport: transport.to_string(), host: local.ip().into(), port: Some(local.port()), params }
+        Self {
+            transport: transport.to_string(),
+            host: local.ip().into(),
+            port: Some(local.port()).filter(|port| *port != 0),
+            params,
+        }
     }
 
     pub fn branch(&self) -> Option<&str> {

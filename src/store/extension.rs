@@ -1,5 +1,5 @@
 use super::{Actor, Change, Result, Store, StoreError, keys::hex, no_such, row, taken};
-use crate::model::{ExtensionNumber, Secret};
+use crate::model::{ExtensionNumber, Secret, SrtpPolicy};
 use md5::Md5;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -10,6 +10,7 @@ pub struct NewExtension {
     pub name: String,
     pub protected: bool,
     pub password: Secret,
+    pub srtp: SrtpPolicy,
 }
 
 /// `None` leaves a thing as it is.
@@ -20,6 +21,7 @@ pub struct ExtensionChange {
     pub password: Option<Secret>,
     /// Algorithms to offer to this extension; none: as configured.
     pub digest: Option<Vec<String>>,
+    pub srtp: Option<SrtpPolicy>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,6 +30,8 @@ pub struct ExtensionRow {
     pub number: ExtensionNumber,
     pub name: String,
     pub protected: bool,
+    #[serde(serialize_with = "as_text")]
+    pub srtp: SrtpPolicy,
     /// The digest realm its secret was given for.
     pub realm: String,
 }
@@ -44,6 +48,7 @@ pub struct DirectoryEntry {
     pub ha1_sha256: Secret,
     /// Algorithms to offer to this extension; `None`: as configured.
     pub digest: Option<Vec<String>>,
+    pub srtp: SrtpPolicy,
 }
 
 impl Store {
@@ -51,7 +56,8 @@ impl Store {
         let (md5, sha256) = self.sealed_ha1s(&new.number, &new.password)?;
         let mut tx = self.begin().await?;
         sqlx::query(
-            "INSERT INTO extension (number, name, protected, ha1_md5, ha1_sha256, realm) VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO extension (number, name, protected, ha1_md5, ha1_sha256, realm, srtp)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(new.number.to_string())
         .bind(new.name)
@@ -59,10 +65,13 @@ impl Store {
         .bind(md5)
         .bind(sha256)
         .bind(self.realm.as_str())
+        .bind(new.srtp.to_string())
         .execute(&mut *tx)
         .await
         .map_err(|error| taken(error, "extension", &new.number))?;
-        let detail = format!("extension add {}{}", new.number, if new.protected { " --protected" } else { "" });
+        let protected = if new.protected { " --protected" } else { "" };
+        let srtp = if new.srtp == SrtpPolicy::default() { String::new() } else { format!(" --srtp {}", new.srtp) };
+        let detail = format!("extension add {}{protected}{srtp}", new.number);
         self.commit(tx, actor, Change::Extension(new.number), detail).await
     }
 
@@ -74,7 +83,7 @@ impl Store {
         let done = sqlx::query(
             "UPDATE extension SET name = COALESCE($2, name), protected = COALESCE($3, protected),
              ha1_md5 = COALESCE($4, ha1_md5), ha1_sha256 = COALESCE($5, ha1_sha256), realm = COALESCE($6, realm),
-             digest = NULLIF(COALESCE($7, digest), '')
+             digest = NULLIF(COALESCE($7, digest), ''), srtp = COALESCE($8, srtp)
              WHERE number = $1",
         )
         .bind(number.to_string())
@@ -84,6 +93,7 @@ impl Store {
         .bind(sha256)
         .bind(realm)
         .bind(change.digest.as_ref().map(|names| names.join(",")))
+        .bind(change.srtp.map(|policy| policy.to_string()))
         .execute(&mut *tx)
         .await?;
         if done.rows_affected() == 0 {
@@ -109,7 +119,7 @@ impl Store {
     }
 
     pub async fn extensions(&self) -> Result<Vec<ExtensionRow>> {
-        let rows = sqlx::query("SELECT number, name, protected, realm FROM extension ORDER BY number")
+        let rows = sqlx::query("SELECT number, name, protected, srtp, realm FROM extension ORDER BY number")
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(read).collect()
@@ -117,10 +127,9 @@ impl Store {
 
     /// Every extension with its digest secrets, for the snapshot that registration works from.
     pub async fn directory(&self) -> Result<Vec<DirectoryEntry>> {
-        let rows =
-            sqlx::query("SELECT number, name, protected, ha1_md5, ha1_sha256, digest FROM extension ORDER BY number")
-                .fetch_all(&self.pool)
-                .await?;
+        let columns =
+            "SELECT number, name, protected, ha1_md5, ha1_sha256, digest, srtp FROM extension ORDER BY number";
+        let rows = sqlx::query(columns).fetch_all(&self.pool).await?;
         rows.iter().map(|line| self.read_entry(line)).collect()
     }
 
@@ -141,6 +150,7 @@ impl Store {
             ha1_md5: open("ha1_md5")?,
             ha1_sha256: open("ha1_sha256")?,
             digest: digest.map(|names| names.split(',').map(str::to_owned).collect()),
+            srtp: row::parsed(line, "srtp")?,
             number,
         })
     }
@@ -173,6 +183,9 @@ impl ExtensionChange {
         if let Some(digest) = &self.digest {
             text.push_str(&format!(" --digest {}", digest.join(",")));
         }
+        if let Some(policy) = self.srtp {
+            text.push_str(&format!(" --srtp {policy}"));
+        }
         if self.password.is_some() {
             text.push_str(" --password");
         }
@@ -185,6 +198,7 @@ fn read(line: &AnyRow) -> Result<ExtensionRow> {
         number: row::parsed(line, "number")?,
         name: row::column(line, "name")?,
         protected: row::flag(line, "protected")?,
+        srtp: row::parsed(line, "srtp")?,
         realm: row::column(line, "realm")?,
     })
 }

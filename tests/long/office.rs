@@ -3,8 +3,7 @@
 use crate::support::engine::{Engine, PHONE_PASSWORD};
 use sasayaki::{
     model::{Codec, Entropy, Secret},
-    phone::{DtmfWay, Phone, PhoneConfig, Voice},
-    sip::Transport,
+    phone::{Phone, PhoneConfig, Voice},
 };
 
 pub const LEVEL_DBFS: f64 = -14.0;
@@ -15,15 +14,9 @@ pub const SUPERVISOR_HZ: f64 = 1660.0;
 
 pub async fn registered(engine: &Engine, user: &str, hz: f64, entropy: Entropy) -> Phone {
     let config = PhoneConfig {
-        user: user.to_owned(),
-        password: Secret::new(PHONE_PASSWORD),
-        registrar: engine.sip,
-        transport: Transport::Udp,
-        ip: engine.sip.ip(),
         codecs: vec![Codec::Pcmu],
-        dtmf: DtmfWay::Rfc4733,
         voice: Voice::Tone { hz, dbfs: LEVEL_DBFS, on_ms: 1, off_ms: 0 },
-        entropy,
+        ..PhoneConfig::new(user, Secret::new(PHONE_PASSWORD), engine.sip, entropy)
     };
     let phone = Phone::start(config).unwrap();
     phone.register().await.unwrap();

@@ -59,18 +59,10 @@ fn d1_a_phone_that_does_not_know_its_password_reaches_no_code() {
         let office = Office::open();
         let number = office.supervisor();
         // It registers as itself; then it calls with another's name and the wrong secret.
-        let stranger = sasayaki::phone::Phone::start(sasayaki::phone::PhoneConfig {
-            user: number,
-            password: Secret::new("not-the-password"),
-            registrar: office.engine.sip,
-            transport: Transport::Udp,
-            ip: office.engine.sip.ip(),
-            codecs: vec![sasayaki::model::Codec::Pcmu],
-            dtmf: DtmfWay::Info,
-            voice: sasayaki::phone::Voice::Silence,
-            entropy: sasayaki::model::Entropy::from_seed(sasayaki::store::keys::os_random()),
-        })
-        .unwrap();
+        let entropy = sasayaki::model::Entropy::from_seed(sasayaki::store::keys::os_random());
+        let wrong = Secret::new("not-the-password");
+        let config = sasayaki::phone::PhoneConfig::new(number, wrong, office.engine.sip, entropy);
+        let stranger = sasayaki::phone::Phone::start(config).unwrap();
         for dialled in [MONITOR, WHISPER, "80070", &office.short(MONITOR)] {
             assert_eq!(stranger.call(dialled).await.err(), Some(PhoneError::Refused(401)), "{}", &dialled[..4]);
         }

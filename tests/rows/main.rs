@@ -21,4 +21,5 @@ mod lasting;
 mod power;
 mod records;
 mod secrets;
+mod secure;
 mod tones;

@@ -12,7 +12,6 @@ use crate::{
 use sasayaki::{
     model::{Codec, Digit, Entropy, Secret},
     phone::{Call, DtmfWay, Phone, PhoneConfig, PhoneError, Voice},
-    sip::Transport,
     store::keys::os_random,
 };
 use serde_json::Value;
@@ -167,21 +166,27 @@ impl Office {
     }
 
     pub async fn phone_with(&self, number: &str, hz: f64, change: impl Fn(&mut PhoneConfig)) -> Phone {
+        self.try_phone_with(number, hz, change).await.unwrap()
+    }
+
+    /// What comes of its registration.
+    pub async fn try_phone_with(
+        &self,
+        number: &str,
+        hz: f64,
+        change: impl Fn(&mut PhoneConfig),
+    ) -> Result<Phone, PhoneError> {
+        let (password, entropy) = (Secret::new(PHONE_PASSWORD), Entropy::from_seed(os_random()));
         let mut config = PhoneConfig {
-            user: number.to_owned(),
-            password: Secret::new(PHONE_PASSWORD),
-            registrar: self.engine.sip,
-            transport: Transport::Udp,
-            ip: self.engine.sip.ip(),
             codecs: vec![Codec::Pcmu, Codec::Pcma],
             dtmf: DtmfWay::Info,
             voice: Voice::Tone { hz, dbfs: TONE_DB, on_ms: 1, off_ms: 0 },
-            entropy: Entropy::from_seed(os_random()),
+            ..PhoneConfig::new(number, password, self.engine.sip, entropy)
         };
         change(&mut config);
         let phone = Phone::start(config).unwrap();
-        register(&phone).await;
-        phone
+        register(&phone).await?;
+        Ok(phone)
     }
 
     /// Agent and customer with their tones; the agent called.
@@ -305,7 +310,7 @@ fn shared_engine() -> Arc<Engine> {
 }
 
 /// An extension that was just added is known to the engine a moment later.
-async fn register(phone: &Phone) {
+async fn register(phone: &Phone) -> Result<(), PhoneError> {
     let trying = async {
         loop {
             match phone.register().await {
@@ -315,5 +320,5 @@ async fn register(phone: &Phone) {
         }
     };
     let registered = tokio::time::timeout(REGISTRATION_LIMIT, trying).await;
-    registered.expect("a phone is not let in").unwrap();
+    registered.expect("a phone is not let in")
 }

@@ -5,7 +5,7 @@ use sasayaki::{
     audit::Trail,
     model::{
         AccountId, AuditEvent, AuditKind, ExtensionNumber, Level, Mode, ModeSet, Outcome, Refusal, Resource, Role,
-        Secret,
+        Secret, SrtpPolicy,
     },
     store::{Actor, NewAccount, NewExtension, Options, SignIn, Store, password::Cost},
 };
@@ -105,6 +105,7 @@ pub fn edit() -> Grant {
 
 pub fn extension(text: &str) -> NewExtension {
     NewExtension {
+        srtp: SrtpPolicy::default(),
         number: number(text),
         name: "窓口".to_owned(),
         protected: false,

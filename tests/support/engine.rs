@@ -6,7 +6,7 @@ use std::{
     fs::{self, File},
     io::Write,
     net::{Ipv4Addr, SocketAddr, UdpSocket},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, ExitStatus, Output, Stdio},
     thread,
     time::Duration,
@@ -28,13 +28,19 @@ pub struct Engine {
     folder: TempDir,
     peer: Option<Peer>,
     pub sip: SocketAddr,
+    /// SIP over TLS, with the certificate of `certificate()`.
+    pub tls: SocketAddr,
+    /// The first and the last of its RTP ports.
+    pub rtp: (u16, u16),
 }
 
 impl Engine {
     /// Configured, not yet running.
     pub fn configured(extra: &str) -> Self {
-        let engine = Self { folder: TempDir::with_prefix("engine-").unwrap(), peer: None, sip: port::sip() };
-        fs::write(engine.folder.path().join("sasayaki.toml"), config(engine.sip, extra)).unwrap();
+        let folder = TempDir::with_prefix("engine-").unwrap();
+        let engine = Self { folder, peer: None, sip: port::sip(), tls: port::sip(), rtp: port::rtp() };
+        fs::write(engine.folder.path().join("sasayaki.toml"), config(&engine, extra)).unwrap();
+        engine.renew_certificate();
         engine
     }
 
@@ -155,6 +161,18 @@ impl Engine {
         command
     }
 
+    /// Gives it another certificate, which vouches for itself.
+    pub fn renew_certificate(&self) {
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        fs::write(self.certificate(), made.cert.pem()).unwrap();
+        fs::write(self.folder().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    }
+
+    /// Believe this, and you believe the engine.
+    pub fn certificate(&self) -> PathBuf {
+        self.folder().join("cert.pem")
+    }
+
     /// Where its configuration and its data lie.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -180,11 +198,12 @@ impl Drop for Engine {
     }
 }
 
-fn config(sip: SocketAddr, extra: &str) -> String {
-    let (first, last) = port::rtp();
+fn config(engine: &Engine, extra: &str) -> String {
+    let Engine { sip, tls, rtp: (first, last), .. } = engine;
     format!(
         "data_dir = \"data\"\n\
-         [sip]\nlisten = [\"udp:{sip}\", \"tcp:{sip}\"]\ndomain = \"127.0.0.1\"\n\
+         [sip]\nlisten = [\"udp:{sip}\", \"tcp:{sip}\", \"tls:{tls}\"]\ndomain = \"127.0.0.1\"\n\
+         [tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"\n\
          [rtp]\nlisten = \"127.0.0.1\"\nports = [{first}, {last}]\n\
          [console]\nlisten = \"\"\n\
          {extra}\n"

@@ -1,6 +1,6 @@
 use super::{
     Config, Console, DigestAlgorithm, Finding, IvrLimits, ListenAddr, Log, LogFormat, LogLevel, PortRange, Prompts,
-    Rtp, Sip, StoreUrl,
+    Rtp, Sip, StoreUrl, TlsFiles,
     section::{Section, Source},
     values::CodecName,
 };
@@ -75,9 +75,9 @@ fn read(name: &str, text: &str, base: &Path) -> Result<(Config, Vec<Finding>), C
 
 fn read_config(top: &mut Section<'_, '_>, base: &Path) -> Config {
     let data_dir = base.join(top.take("data_dir").unwrap_or(PathBuf::from("data")));
-    let has_tls = top.section("tls", read_tls);
+    let tls = top.section("tls", |tls| read_tls(tls, base));
     Config {
-        sip: top.section("sip", read_sip),
+        sip: top.section("sip", |sip| read_sip(sip, tls.is_some())),
         rtp: top.section("rtp", read_rtp),
         store_url: top.section("store", |store| read_store_url(store, base, &data_dir)),
         dialplan_dir: top.section("dialplan", |dialplan| read_dir(dialplan, base, "dialplan")),
@@ -90,31 +90,41 @@ fn read_config(top: &mut Section<'_, '_>, base: &Path) -> Config {
         pepper_file: top.section("security", |security| {
             security.take("pepper_file").map_or(data_dir.join("pepper.key"), |file: PathBuf| base.join(file))
         }),
-        console: top.section("console", |console| read_console(console, has_tls)),
+        console: top.section("console", |console| read_console(console, tls.is_some())),
         log: top.section("log", |log| Log {
             format: log.take("format").unwrap_or(LogFormat::Text),
             level: log.take("level").unwrap_or(LogLevel::Info),
         }),
+        tls,
         data_dir,
     }
 }
 
-fn read_tls(tls: &mut Section<'_, '_>) -> bool {
-    let cert = tls.take::<PathBuf>("cert");
-    let key = tls.take::<PathBuf>("key");
-    if cert.is_some() || key.is_some() {
-        tls.note("cert", "TLS is not in this version; [tls] is not used");
+fn read_tls(tls: &mut Section<'_, '_>, base: &Path) -> Option<TlsFiles> {
+    match (tls.take::<PathBuf>("cert"), tls.take::<PathBuf>("key")) {
+        (Some(cert), Some(key)) => Some(TlsFiles { cert: base.join(cert), key: base.join(key) }),
+        (Some(_), None) => {
+            tls.error("key", "missing; a certificate needs its key");
+            None
+        }
+        (None, Some(_)) => {
+            tls.error("cert", "missing; a key needs its certificate");
+            None
+        }
+        (None, None) => None,
     }
-    cert.is_some() && key.is_some()
 }
 
-fn read_sip(sip: &mut Section<'_, '_>) -> Sip {
+fn read_sip(sip: &mut Section<'_, '_>, has_tls: bool) -> Sip {
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 5060));
     Sip {
         listen: sip
             .take_if("listen", |list: &Vec<ListenAddr>| {
                 if list.len() > MAX_LISTEN_ADDRESSES {
                     return Err(format!("at most {MAX_LISTEN_ADDRESSES} addresses"));
+                }
+                if !has_tls && list.iter().any(|address| matches!(address, ListenAddr::Tls(_))) {
+                    return Err("tls: needs a certificate; give [tls] cert and key".to_owned());
                 }
                 each_once(list, "one address, like udp:127.0.0.1:5060")
             })
@@ -258,9 +268,24 @@ mod tests {
 
     #[test]
     fn addresses_that_this_version_cannot_serve_say_so() {
-        let text = "[sip]\nlisten = [\"udp:127.0.0.1:5060\",\n\"tls:127.0.0.1:5061\"]\n[console]\nlisten = \"0.0.0.0:80\"\n\
+        let text = "[sip]\nlisten = [\"udp:127.0.0.1:5060\",\n\"ws:127.0.0.1:5061\"]\n[console]\nlisten = \"0.0.0.0:80\"\n\
                     [rtp]\ncodecs = [\"opus\", \"GSM\"]\nports = [20001, 20002]\n";
         insta::assert_snapshot!(findings(text).join("\n"));
+    }
+
+    #[test]
+    fn tls_needs_a_certificate_and_its_key() {
+        let listen = "[sip]\nlisten = [\"tls:127.0.0.1:5061\"]\n";
+        assert_eq!(
+            findings(listen),
+            ["sasayaki.toml:2: sip.listen: tls: needs a certificate; give [tls] cert and key"]
+        );
+        let half = "[tls]\ncert = \"cert.pem\"\n";
+        assert_eq!(findings(half), ["sasayaki.toml:2: tls.key: missing; a certificate needs its key"]);
+        let text = format!("{listen}[tls]\ncert = \"cert.pem\"\nkey = \"/etc/key.pem\"\n");
+        let (config, _) = read("sasayaki.toml", &text, Path::new("/nowhere")).unwrap_or_else(|e| panic!("{e}"));
+        let files = config.tls.unwrap();
+        assert_eq!((files.cert, files.key), ("/nowhere/cert.pem".into(), "/etc/key.pem".into()));
     }
 
     #[test]

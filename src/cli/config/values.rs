@@ -7,12 +7,13 @@ use std::{
     str::FromStr,
 };
 
-/// `udp:HOST:PORT` or `tcp:HOST:PORT`; an IPv6 host stands in brackets.
+/// `udp:HOST:PORT`, `tcp:HOST:PORT` or `tls:HOST:PORT`; an IPv6 host stands in brackets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum ListenAddr {
     Udp(SocketAddr),
     Tcp(SocketAddr),
+    Tls(SocketAddr),
 }
 
 impl TryFrom<String> for ListenAddr {
@@ -20,7 +21,7 @@ impl TryFrom<String> for ListenAddr {
 
     fn try_from(text: String) -> Result<Self, String> {
         let (scheme, address) =
-            text.split_once(':').ok_or_else(|| format!("`{text}`: write udp:ADDRESS:PORT or tcp:ADDRESS:PORT"))?;
+            text.split_once(':').ok_or_else(|| format!("`{text}`: write udp:, tcp: or tls:, then ADDRESS:PORT"))?;
         let parsed = || {
             SocketAddr::from_str(address)
                 .map_err(|_| format!("`{text}`: write an IP address and a port, like {scheme}:127.0.0.1:5060"))
@@ -28,8 +29,9 @@ impl TryFrom<String> for ListenAddr {
         match scheme {
             "udp" => parsed().map(ListenAddr::Udp),
             "tcp" => parsed().map(ListenAddr::Tcp),
-            "tls" | "ws" | "wss" => Err(format!("`{text}`: {scheme} is not in this version; use udp: or tcp:")),
-            _ => Err(format!("`{text}`: unknown transport `{scheme}`; use udp: or tcp:")),
+            "tls" => parsed().map(ListenAddr::Tls),
+            "ws" | "wss" => Err(format!("`{text}`: {scheme} is not in this version; use udp:, tcp: or tls:")),
+            _ => Err(format!("`{text}`: unknown transport `{scheme}`; use udp:, tcp: or tls:")),
         }
     }
 }

@@ -14,9 +14,9 @@ use crate::{
     engine::{Engine, Options},
     ivr::IvrConfig,
     media::{clip::Clips, ports::Ports},
-    model::{Codec, Entropy, Level, ModeSet, Resource, Role, Secret},
-    phone::{DtmfWay, Phone, PhoneConfig},
-    sip::{Transport, digest::Algorithm},
+    model::{Codec, Entropy, Level, ModeSet, Resource, Role, Secret, SrtpPolicy},
+    phone::{Phone, PhoneConfig},
+    sip::{Transport, digest::Algorithm, transport::Tls},
     store::{self, Actor, NewAccount, NewExtension, Store, keys::os_random},
 };
 use anyhow::{Context, bail};
@@ -165,6 +165,7 @@ fn options(sip: SocketAddr, clips: Arc<Clips>, folder: &Path) -> anyhow::Result<
     let [low, high, ..] = os_random();
     Ok(Options {
         listen: vec![(Transport::Udp, sip), (Transport::Tcp, sip)],
+        tls: Tls::default(),
         domain: sip.ip().to_string(),
         digest: vec![Algorithm::Md5],
         advertise: None,
@@ -187,7 +188,7 @@ async fn open_store(folder: &Path) -> anyhow::Result<Store> {
 
 async fn add_extension(store: &Store, number: &str, name: &str, password: &Secret) -> anyhow::Result<()> {
     let (name, password) = (name.to_owned(), password.clone());
-    let new = NewExtension { number: number.parse()?, name, protected: false, password };
+    let new = NewExtension { number: number.parse()?, name, protected: false, password, srtp: SrtpPolicy::default() };
     Ok(store.add_extension(&Actor::cli(), new).await?)
 }
 
@@ -210,15 +211,9 @@ async fn add_supervisor(store: &Store, login: &str, extension: &str, keys: &Keys
 
 async fn phone(party: Party, password: &Secret, registrar: SocketAddr, entropy: Entropy) -> anyhow::Result<Phone> {
     let phone = Phone::start(PhoneConfig {
-        user: party.extension().to_owned(),
-        password: password.clone(),
-        registrar,
-        transport: Transport::Udp,
-        ip: registrar.ip(),
         codecs: vec![CODEC],
-        dtmf: DtmfWay::Rfc4733,
         voice: party.voice(),
-        entropy,
+        ..PhoneConfig::new(party.extension(), password.clone(), registrar, entropy)
     })?;
     in_time(&format!("the {}'s phone registers", party.name()), phone.register()).await?;
     Ok(phone)

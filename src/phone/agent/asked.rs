@@ -70,9 +70,9 @@ impl Agent {
         let busy = request.reply(486, "");
         let from = request.headers.from().ok();
         let caller = from.and_then(|from| from.parsed_uri().ok()?.user).unwrap_or_default();
-        let origin = Origin::new(self.entropy.bits() as u64);
+        let (origin, keying) = (Origin::new(self.entropy.bits() as u64), self.keying());
         let stage = Stage::Ringing { tx, request: Box::new(request), flow, tag };
-        let Ok(line) = self.add_call(media, origin, stage) else { return };
+        let Ok(line) = self.add_call(media, origin, keying, stage) else { return };
         let call = line.call;
         if self.ringing.try_send(Incoming { line, caller }).is_ok() {
             self.respond(tx, ringing);
@@ -85,10 +85,10 @@ impl Agent {
     pub(super) fn accept(&mut self, call: CallNo) -> Result<(), PhoneError> {
         let known = self.calls.get(&call).ok_or(PhoneError::Gone)?;
         let Stage::Ringing { tx, request, flow, tag } = &known.stage else { return Err(PhoneError::Gone) };
-        let (tx, flow) = (*tx, *flow);
-        let mut ok = self.reply_with_tag(request, 200, tag);
-        let dialog = Dialog::uas(request, tag, &self.contact);
-        let (Some(body), Ok(dialog)) = (self.description_for(call, request), dialog) else {
+        let (tx, flow, request) = (*tx, *flow, request.clone());
+        let mut ok = self.reply_with_tag(&request, 200, tag);
+        let dialog = Dialog::uas(&request, tag, &self.contact);
+        let (Some(body), Ok(dialog)) = (self.description_for(call, &request), dialog) else {
             let refusal = request.reply(488, "");
             self.end(call, Ended::ByUs);
             self.respond(tx, refusal);
@@ -126,12 +126,12 @@ impl Agent {
     }
 
     /// The answer to the offer of an INVITE, or an offer where it has none (RFC 3261 §13.2.1).
-    fn description_for(&self, call: CallNo, request: &Request) -> Option<Vec<u8>> {
-        let call = self.calls.get(&call)?;
+    fn description_for(&mut self, call: CallNo, request: &Request) -> Option<Vec<u8>> {
+        let call = self.calls.get_mut(&call)?;
         if request.body.is_empty() {
-            return Some(self.offer(&call.origin, call.media.local, call.held));
+            return Some(call.offer(&self.config));
         }
-        self.answer_to(call, &sdp::read(&request.body).ok()?)
+        call.answer_to(&self.config, &sdp::read(&request.body).ok()?)
     }
 
     pub(super) fn cancelled(&mut self, tx: ServerTx) {
@@ -147,10 +147,10 @@ impl Agent {
     /// An ACK brings the answer when the offer was ours.
     pub(super) fn acknowledged(&mut self, ack: &Request) {
         let call = DialogId::of_request(ack).and_then(|id| self.call_of(&id));
-        if let Some(call) = call.and_then(|call| self.calls.get(&call))
+        if let Some(call) = call.and_then(|call| self.calls.get_mut(&call))
             && !ack.body.is_empty()
         {
-            self.take_answer(call, &ack.body);
+            call.take_answer(&self.config, &ack.body);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Requests of the phone, and what comes back.
 
-use super::{Agent, CallNo, MAX_CALLS, Purpose, Sent, Stage, answer, now};
+use super::{Agent, CallNo, MAX_CALLS, Purpose, Sent, Stage, answer, description, now};
 use crate::{
     model::{Digit, Secret},
     phone::{
@@ -45,13 +45,13 @@ impl Agent {
             return Err(PhoneError::Refused(486));
         }
         let media = self.open_media()?;
-        let origin = Origin::new(self.entropy.bits() as u64);
+        let (origin, mut keying) = (Origin::new(self.entropy.bits() as u64), self.keying());
         let mut invite = self.invite(dialled);
-        invite.set_body(sdp::CONTENT_TYPE, self.offer(&origin, media.local, false));
+        invite.set_body(sdp::CONTENT_TYPE, description::offer(&self.config, &origin, &mut keying, media.local, false));
         let tx = self.endpoint.request(now(), invite.clone(), self.flow);
         let (outcome, seen) = oneshot::channel();
         let (progress, seen_progress) = watch::channel(0);
-        let line = self.add_call(media, origin, Stage::Dialling { tx, outcome, progress })?;
+        let line = self.add_call(media, origin, keying, Stage::Dialling { tx, outcome, progress })?;
         let purpose = Purpose::Dial { call: line.call };
         self.sent.insert(tx, Sent { request: invite, flow: self.flow, challenged: false, purpose });
         Ok(Dialling { line, outcome: seen, progress: seen_progress })
@@ -93,9 +93,7 @@ impl Agent {
         if let Some(known) = self.calls.get_mut(&call) {
             known.held = on;
             known.origin.advance();
-        }
-        if let Some(known) = self.calls.get(&call) {
-            invite.set_body(sdp::CONTENT_TYPE, self.offer(&known.origin, known.media.local, on));
+            invite.set_body(sdp::CONTENT_TYPE, known.offer(&self.config));
         }
         self.send(invite, flow, Purpose::Hold { call, on, reply });
     }
@@ -195,11 +193,11 @@ impl Agent {
 
     fn progressed(&mut self, tx: ClientTx, response: &Response) {
         let Some(Sent { purpose: Purpose::Dial { call }, .. }) = self.sent.get(&tx) else { return };
-        let Some(call) = self.calls.get(call) else { return };
+        let Some(call) = self.calls.get_mut(call) else { return };
         if let Stage::Dialling { progress, .. } = &call.stage {
             progress.send_replace(response.code);
             if !response.body.is_empty() {
-                self.take_answer(call, &response.body);
+                call.take_answer(&self.config, &response.body);
             }
         }
     }
@@ -221,8 +219,9 @@ impl Agent {
             return self.refused(call, Ended::Lost, PhoneError::Refused(400));
         };
         self.acknowledge(&dialog, invite, flow);
-        let agreed = self.calls.get(&call).is_some_and(|known| {
-            self.take_answer(known, &response.body) || (response.body.is_empty() && known.media.terms().is_some())
+        let agreed = self.calls.get_mut(&call).is_some_and(|known| {
+            known.take_answer(&self.config, &response.body)
+                || (response.body.is_empty() && known.media.terms().is_some())
         });
         if !agreed {
             self.send(dialog.next_request(Method::Bye), flow, Purpose::Bye { reply: None });
@@ -247,8 +246,8 @@ impl Agent {
                 let (dialog, flow) = (dialog.clone(), *flow);
                 self.acknowledge(&dialog, invite, flow);
             }
-            if let Some(call) = self.calls.get(&call) {
-                self.take_answer(call, &response.body);
+            if let Some(call) = self.calls.get_mut(&call) {
+                call.take_answer(&self.config, &response.body);
             }
         } else {
             self.undo_hold(call, on);

@@ -2,49 +2,63 @@
 
 use super::{
     super::{DtmfWay, media::Terms},
-    Agent, AgentCall,
+    AgentCall,
 };
 use crate::{
     media::codec::{FRAME_SAMPLES, SAMPLE_RATE},
     model::Codec,
-    sip::sdp::{self, Description, Direction, Local, Origin, Session},
+    phone::PhoneConfig,
+    sip::sdp::{self, Description, Direction, Keying, Local, Origin, Secured, Session},
 };
 use std::net::SocketAddr;
 
 const PTIME_MS: u16 = (FRAME_SAMPLES as u32 * 1000 / SAMPLE_RATE) as u16;
 
-impl Agent {
-    pub(super) fn offer(&self, origin: &Origin, address: SocketAddr, held: bool) -> Vec<u8> {
-        sdp::offer(origin, &self.local(address, held), None)
+impl AgentCall {
+    pub(super) fn offer(&mut self, config: &PhoneConfig) -> Vec<u8> {
+        offer(config, &self.origin, &mut self.keying, self.media.local, self.held)
     }
 
     /// Agrees to an offer and says so; `None` when there is nothing in common.
-    pub(super) fn answer_to(&self, call: &AgentCall, offer: &Description) -> Option<Vec<u8>> {
-        let answer = sdp::answer(&call.origin, &self.local(call.media.local, call.held), offer)?;
-        call.media.agree(terms(&offer.session, &self.config.codecs, call.held)?);
+    pub(super) fn answer_to(&mut self, config: &PhoneConfig, offer: &Description) -> Option<Vec<u8>> {
+        let terms = terms(&offer.session, &config.codecs, self.held)?;
+        self.keying.take_offer(&offer.session).ok()?;
+        let local = local(config, self.media.local, self.held, self.keying.answer());
+        let answer = sdp::answer(&self.origin, &local, offer)?;
+        self.media.agree(terms, self.keying.keys());
         Some(answer)
     }
 
     /// Takes the answer to an offer of ours; whether there was one that can be used.
-    pub(super) fn take_answer(&self, call: &AgentCall, body: &[u8]) -> bool {
-        let answer = sdp::read(body).ok();
-        match answer.and_then(|answer| terms(&answer.session, &self.config.codecs, call.held)) {
-            Some(terms) => {
-                call.media.agree(terms);
-                true
-            }
-            None => false,
+    pub(super) fn take_answer(&mut self, config: &PhoneConfig, body: &[u8]) -> bool {
+        let Ok(answer) = sdp::read(body) else { return false };
+        let Some(terms) = terms(&answer.session, &config.codecs, self.held) else { return false };
+        let keyed = self.keying.take_answer(&answer.session).is_ok();
+        if keyed {
+            self.media.agree(terms, self.keying.keys());
         }
+        keyed
     }
+}
 
-    fn local(&self, address: SocketAddr, held: bool) -> Local {
-        Local {
-            address,
-            codecs: self.config.codecs.clone(),
-            events: self.config.dtmf == DtmfWay::Rfc4733,
-            direction: Direction::new(true, !held),
-            ptime: PTIME_MS,
-        }
+pub(super) fn offer(
+    config: &PhoneConfig,
+    origin: &Origin,
+    keying: &mut Keying,
+    address: SocketAddr,
+    held: bool,
+) -> Vec<u8> {
+    sdp::offer(origin, &local(config, address, held, keying.offer()), None)
+}
+
+fn local(config: &PhoneConfig, address: SocketAddr, held: bool, secured: Secured) -> Local {
+    Local {
+        address,
+        codecs: config.codecs.clone(),
+        events: config.dtmf == DtmfWay::Rfc4733,
+        direction: Direction::new(true, !held),
+        ptime: PTIME_MS,
+        secured,
     }
 }
 

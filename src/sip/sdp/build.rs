@@ -1,4 +1,4 @@
-use super::{Description, Direction, Session};
+use super::{Description, Direction, Secured, Session};
 use crate::model::{Codec, EventFormat};
 use sdp_types as wire;
 use std::net::SocketAddr;
@@ -40,6 +40,7 @@ pub struct Local {
     pub direction: Direction,
     /// Milliseconds.
     pub ptime: u16,
+    pub secured: Secured,
 }
 
 /// Offers under the numbers that the peer has used before in this dialog (RFC 3264 §8.3.2), else under ours.
@@ -48,7 +49,8 @@ pub fn offer(origin: &Origin, local: &Local, before: Option<&Session>) -> Vec<u8
     let codecs: Vec<_> = local.codecs.iter().map(|codec| (*codec, number(*codec))).collect();
     let events = |codec| before.and_then(|session| session.events_beside(codec)).unwrap_or(own_events(codec));
     let events = events_of(local, &codecs, |codec| Some(events(codec)));
-    let mut audio = audio(local, &codecs, &events, "RTP/AVP", local.direction);
+    let proto = if local.secured.savp { "RTP/SAVP" } else { "RTP/AVP" };
+    let mut audio = audio(local, &codecs, &events, proto, local.direction);
     audio.add_attribute_from_str(ONE_PORT);
     print(origin, local, vec![audio])
 }
@@ -119,6 +121,9 @@ fn audio(
     for EventFormat { payload_type, clock_rate } in events {
         media.add_attribute_with_value("rtpmap", format!("{payload_type} telephone-event/{clock_rate}"));
         media.add_attribute_with_value("fmtp", format!("{payload_type} 0-15"));
+    }
+    for crypto in &local.secured.crypto {
+        media.add_attribute_with_value("crypto", crypto);
     }
     media.add_attribute_with_value("ptime", local.ptime);
     media.add_attribute_from_str(direction.as_str());

@@ -1,12 +1,16 @@
 //! SDP for one audio stream: RFC 8866 (the text), RFC 3264 (offer and answer), RFC 4733 §2.4 (telephone-event),
-//! RFC 3551 §6 (static payload types), RFC 7587 §7 (Opus), RFC 5761 §5 (RTP and RTCP on one port).
+//! RFC 3551 §6 (static payload types), RFC 7587 §7 (Opus), RFC 5761 §5 (RTP and RTCP on one port), RFC 4568 (keys for SRTP).
 //!
-//! Deliberately absent: ICE, SRTP, video, and every codec that the house does not speak.
+//! Deliberately absent: ICE, DTLS, video, and every codec that the house does not speak.
 
 mod build;
+mod crypto;
+mod keying;
 mod read;
 
 pub use build::{Local, Origin, answer, offer};
+pub use crypto::{Crypto, MAX_CRYPTO};
+pub use keying::{Agreed, Keying, KeyingRefused, Secured};
 pub use read::{Description, MAX_MEDIA, MAX_SDP_BYTES, read};
 
 use crate::model::{Codec, EventFormat};
@@ -30,6 +34,10 @@ pub struct Session {
     pub direction: Direction,
     /// Milliseconds of audio that the peer would like in a packet.
     pub ptime: Option<u16>,
+    /// The keys that the peer would secure its packets with, in its order of preference.
+    pub crypto: Vec<Crypto>,
+    /// Over RTP/SAVP: one of the keys, or nothing.
+    pub savp: bool,
 }
 
 /// RFC 8866 §6.7.
@@ -47,7 +55,7 @@ pub enum BadSdp {
     Malformed,
     #[error("session description longer than {MAX_SDP_BYTES} bytes or with more than {MAX_MEDIA} streams")]
     TooLarge,
-    #[error("no audio over RTP/AVP")]
+    #[error("no audio over RTP/AVP or RTP/SAVP")]
     NoAudio,
     #[error("audio refused: port 0")]
     Refused,
@@ -55,6 +63,8 @@ pub enum BadSdp {
     BadAddress,
     #[error("none of PCMU, PCMA, G722 and opus")]
     NoCodec,
+    #[error("RTP/SAVP without a key that we can use")]
+    NoCrypto,
 }
 
 impl Session {

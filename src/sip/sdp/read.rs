@@ -1,4 +1,4 @@
-use super::{BadSdp, Direction, Session};
+use super::{BadSdp, Direction, Session, crypto};
 use crate::{
     model::{Codec, EventFormat},
     sip::scan,
@@ -29,7 +29,7 @@ pub(super) struct Line {
     pub(super) formats: String,
 }
 
-/// Reads an offer or an answer; the first audio stream over RTP/AVP with a port is the one.
+/// Reads an offer or an answer; the first audio stream over RTP with a port is the one.
 pub fn read(body: &[u8]) -> Result<Description, BadSdp> {
     if body.len() > MAX_SDP_BYTES {
         return Err(BadSdp::TooLarge);
@@ -49,14 +49,19 @@ pub fn read(body: &[u8]) -> Result<Description, BadSdp> {
 }
 
 fn choose(medias: &[wire::Media]) -> Result<(usize, &wire::Media), BadSdp> {
-    let mut audio = medias.iter().enumerate().filter(|(_, media)| is_plain_audio(media)).peekable();
+    let mut audio = medias.iter().enumerate().filter(|(_, media)| is_audio(media)).peekable();
     audio.peek().ok_or(BadSdp::NoAudio)?;
     audio.find(|(_, media)| media.port != 0).ok_or(BadSdp::Refused)
 }
 
-fn is_plain_audio(media: &wire::Media) -> bool {
+fn is_audio(media: &wire::Media) -> bool {
     let plain = ["RTP/AVP", "RTP/AVPF"].into_iter().any(|proto| media.proto.eq_ignore_ascii_case(proto));
-    media.media.eq_ignore_ascii_case("audio") && plain
+    media.media.eq_ignore_ascii_case("audio") && (plain || is_savp(media))
+}
+
+/// RFC 3711 §12, RFC 5124.
+fn is_savp(media: &wire::Media) -> bool {
+    ["RTP/SAVP", "RTP/SAVPF"].into_iter().any(|proto| media.proto.eq_ignore_ascii_case(proto))
 }
 
 fn read_session(parsed: &wire::Session, media: &wire::Media) -> Result<Session, BadSdp> {
@@ -69,6 +74,10 @@ fn read_session(parsed: &wire::Session, media: &wire::Media) -> Result<Session, 
     if codecs.is_empty() {
         return Err(BadSdp::NoCodec);
     }
+    let (crypto, savp) = (crypto::read(&media.attributes)?, is_savp(media));
+    if savp && crypto.is_empty() {
+        return Err(BadSdp::NoCrypto);
+    }
     Ok(Session {
         remote: SocketAddr::new(ip, media.port),
         rtcp: SocketAddr::new(ip, read_rtcp_port(media)),
@@ -79,6 +88,8 @@ fn read_session(parsed: &wire::Session, media: &wire::Media) -> Result<Session, 
         ptime: attribute(&media.attributes, "ptime")
             .and_then(|text| scan::number(text.trim()))
             .filter(|ptime| *ptime > 0),
+        crypto,
+        savp,
     })
 }
 

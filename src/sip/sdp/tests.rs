@@ -12,6 +12,7 @@ fn local() -> Local {
         events: true,
         direction: Direction::SendRecv,
         ptime: 20,
+        secured: Secured::default(),
     }
 }
 
@@ -59,7 +60,8 @@ fn what_cannot_be_used_says_why() {
         ("audio 4000", "audio 0", BadSdp::Refused),
         ("audio 4000", "audio 70000", BadSdp::Malformed),
         ("audio 4000", "video 4000", BadSdp::NoAudio),
-        ("RTP/AVP", "RTP/SAVP", BadSdp::NoAudio),
+        ("RTP/AVP", "UDP/TLS/RTP/SAVP", BadSdp::NoAudio),
+        ("RTP/AVP", "RTP/SAVP", BadSdp::NoCrypto),
         ("9 8 0 101 100", "18 101", BadSdp::NoCodec),
         ("9 8 0 101 100", "8 999", BadSdp::Malformed),
         ("c=IN IP4 192.0.2.1", "c=IN IP4 239.1.2.3", BadSdp::BadAddress),

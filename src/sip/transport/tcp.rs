@@ -1,4 +1,4 @@
-use super::{Inbound, run_while_heard, socket};
+use super::{Inbound, Tls, run_while_heard, socket};
 use crate::sip::{Flow, Frame, StreamFramer, Transport};
 use std::{
     collections::BTreeMap,
@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpSocket, TcpStream},
     sync::mpsc,
     time::timeout,
@@ -36,22 +36,23 @@ type Queue = mpsc::Sender<Vec<u8>>;
 pub struct Connections {
     table: Mutex<BTreeMap<Flow, Queue>>,
     inbound: mpsc::Sender<Inbound>,
+    tls: Tls,
 }
 
 /// Starts to accept, and returns the bound address.
-pub fn listen(address: SocketAddr, connections: Arc<Connections>) -> io::Result<SocketAddr> {
+pub fn listen(transport: Transport, address: SocketAddr, connections: Arc<Connections>) -> io::Result<SocketAddr> {
     let listener = TcpListener::from_std(socket::tcp_listener(address)?)?;
     let local = listener.local_addr()?;
-    run_while_heard(connections.inbound.clone(), accept(listener, connections));
+    run_while_heard(connections.inbound.clone(), accept(transport, listener, connections));
     Ok(local)
 }
 
-async fn accept(listener: TcpListener, connections: Arc<Connections>) {
+async fn accept(transport: Transport, listener: TcpListener, connections: Arc<Connections>) {
     loop {
         match listener.accept().await {
-            Ok((stream, remote)) => connections.welcome(stream, remote),
+            Ok((stream, remote)) => connections.welcome(transport, stream, remote),
             Err(error) => {
-                tracing::warn!(%error, "SIP over TCP: a connection was not accepted");
+                tracing::warn!(%error, transport = transport.as_str(), "a SIP connection was not accepted");
                 #[expect(clippy::disallowed_methods, reason = "there is no event that tells of free descriptors")]
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
@@ -60,8 +61,12 @@ async fn accept(listener: TcpListener, connections: Arc<Connections>) {
 }
 
 impl Connections {
-    pub fn new(inbound: mpsc::Sender<Inbound>) -> Self {
-        Self { table: Mutex::default(), inbound }
+    pub fn new(inbound: mpsc::Sender<Inbound>, tls: Tls) -> Self {
+        Self { table: Mutex::default(), inbound, tls }
+    }
+
+    pub fn accepts_tls(&self) -> bool {
+        self.tls.accept.is_some()
     }
 
     /// On the flow's connection, or on a new one. False when there cannot be one.
@@ -75,7 +80,7 @@ impl Connections {
                 Err(mpsc::error::TrySendError::Closed(_)) => return false,
             }
         }
-        if table.len() >= MAX_CONNECTIONS {
+        if table.len() >= MAX_CONNECTIONS || !self.may_connect(flow.transport) {
             return false;
         }
         let (queue, queued) = mpsc::channel(MAX_QUEUED);
@@ -85,9 +90,13 @@ impl Connections {
         queued_first
     }
 
-    fn welcome(self: &Arc<Self>, stream: TcpStream, remote: SocketAddr) {
+    fn may_connect(&self, transport: Transport) -> bool {
+        transport != Transport::Tls || self.tls.connect.is_some()
+    }
+
+    fn welcome(self: &Arc<Self>, transport: Transport, stream: TcpStream, remote: SocketAddr) {
         let Ok(local) = stream.local_addr() else { return };
-        let flow = Flow { transport: Transport::Tcp, local, remote };
+        let flow = Flow { transport, local, remote };
         let mut table = self.table();
         let of_same_source = table.keys().filter(|known| known.remote.ip() == remote.ip()).count();
         if table.len() >= MAX_CONNECTIONS || of_same_source >= MAX_CONNECTIONS_PER_SOURCE {
@@ -96,18 +105,51 @@ impl Connections {
         let (queue, queued) = mpsc::channel(MAX_QUEUED);
         table.insert(flow, queue);
         socket::mark(&stream, local);
-        run_while_heard(self.inbound.clone(), Arc::clone(self).converse(flow, stream, queued));
+        run_while_heard(self.inbound.clone(), Arc::clone(self).answer(flow, stream, queued));
     }
 
     async fn connect(self: Arc<Self>, flow: Flow, queued: mpsc::Receiver<Vec<u8>>) {
         let attempt = async { TcpSocket::from_std_stream(socket::tcp_client(flow.local)?).connect(flow.remote).await };
         match timeout(CONNECT_TIMEOUT, attempt).await {
+            Ok(Ok(stream)) if flow.transport == Transport::Tls => {
+                let secured = self.tls.connect(stream, flow.remote).await;
+                self.converse_secured(flow, secured, queued).await;
+            }
             Ok(Ok(stream)) => self.converse(flow, stream, queued).await,
             Ok(Err(_)) | Err(_) => self.end(flow, queued).await,
         }
     }
 
-    async fn converse(self: Arc<Self>, flow: Flow, mut stream: TcpStream, mut queued: mpsc::Receiver<Vec<u8>>) {
+    async fn answer(self: Arc<Self>, flow: Flow, stream: TcpStream, queued: mpsc::Receiver<Vec<u8>>) {
+        if flow.transport == Transport::Tls {
+            let secured = self.tls.accept(stream).await;
+            self.converse_secured(flow, secured, queued).await;
+        } else {
+            self.converse(flow, stream, queued).await;
+        }
+    }
+
+    async fn converse_secured(
+        self: Arc<Self>,
+        flow: Flow,
+        secured: io::Result<impl AsyncRead + AsyncWrite + Unpin>,
+        queued: mpsc::Receiver<Vec<u8>>,
+    ) {
+        match secured {
+            Ok(stream) => self.converse(flow, stream, queued).await,
+            Err(error) => {
+                tracing::debug!(%error, peer_ip = %flow.remote.ip(), "a TLS handshake failed");
+                self.end(flow, queued).await;
+            }
+        }
+    }
+
+    async fn converse(
+        self: Arc<Self>,
+        flow: Flow,
+        mut stream: impl AsyncRead + AsyncWrite + Unpin,
+        mut queued: mpsc::Receiver<Vec<u8>>,
+    ) {
         let mut framer = StreamFramer::default();
         let mut buffer = vec![0; READ_BYTES];
         let mut patience = FIRST_MESSAGE_TIMEOUT;
@@ -135,7 +177,12 @@ impl Connections {
     }
 
     /// Hands over every whole message; whether there was one.
-    async fn deliver(&self, flow: Flow, framer: &mut StreamFramer, stream: &mut TcpStream) -> io::Result<bool> {
+    async fn deliver(
+        &self,
+        flow: Flow,
+        framer: &mut StreamFramer,
+        stream: &mut (impl AsyncWrite + Unpin),
+    ) -> io::Result<bool> {
         let mut some = false;
         while let Some(frame) = framer.next_frame() {
             match frame.map_err(io::Error::other)? {
@@ -166,6 +213,11 @@ impl Connections {
     }
 }
 
-async fn write(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
-    timeout(WRITE_TIMEOUT, stream.write_all(bytes)).await?
+async fn write(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+    let written = async {
+        stream.write_all(bytes).await?;
+        // A TLS record may still wait in its session.
+        stream.flush().await
+    };
+    timeout(WRITE_TIMEOUT, written).await?
 }

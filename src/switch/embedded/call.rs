@@ -3,14 +3,14 @@
 use super::{
     Embedded, Now,
     early::Early,
-    leg::{Leg, LegMedia, MediaPorts, Role},
+    leg::{Agreement, Leg, LegMedia, MediaPorts, Role, Unmet},
     trunk::WayOut,
 };
 use crate::{
     dialplan::OutsideDial,
     media,
-    model::{CallId, Codec, ExtensionNumber, LegId, Party, SessionId, Side},
-    sip::{ClientTx, Dialog, Flow, Headers, RELIABLE, Request, ServerTx, SessionTimer, sdp},
+    model::{CallId, Codec, ExtensionNumber, LegId, Party, SessionId, Side, SrtpPolicy},
+    sip::{ClientTx, Dialog, Flow, Headers, RELIABLE, Request, Scheme, ServerTx, SessionTimer, Transport, Uri, sdp},
     spy::{Conversation, Listener},
 };
 use std::{collections::BTreeMap, time::Instant};
@@ -81,6 +81,12 @@ pub(super) struct Refused {
     pub why: Option<&'static str>,
 }
 
+impl From<Unmet> for Refused {
+    fn from(why: Unmet) -> Self {
+        Self { code: 488, why: Some(why.as_str()) }
+    }
+}
+
 impl From<u16> for Refused {
     fn from(code: u16) -> Self {
         Self { code, why: None }
@@ -95,8 +101,8 @@ pub(super) struct Renegotiation {
     pub client: ClientTx,
     /// When the other party is given up; `None` once it was.
     pub deadline: Option<Instant>,
-    /// What the party had declared before, and the codec agreed then.
-    pub before: (Option<sdp::Description>, Option<Codec>),
+    /// What stood between the party and us before.
+    pub before: Agreement,
 }
 
 impl Call {
@@ -190,7 +196,7 @@ impl<P: MediaPorts> Embedded<P> {
         let role = Role::Party { call: id, side: Side::Caller };
         let caller = self.incoming_leg(now, tx, flow, request, source, role)?;
         let callee = self.ids.make(now.unix_ms);
-        let media = match self.open_media(callee, way) {
+        let media = match self.open_media(callee, way, self.policy_of(&party)) {
             Ok(media) => media,
             Err(code) => {
                 self.close_leg(caller);
@@ -225,18 +231,20 @@ impl<P: MediaPorts> Embedded<P> {
         request: &Request,
         party: Party,
         role: Role,
-    ) -> Result<LegId, u16> {
+    ) -> Result<LegId, Refused> {
         // Without an offer, ours goes out in the 200 (RFC 3261 §13.2.1).
         let offer = read_offer(request)?;
         SessionTimer::check(&request.headers).map_err(|_| 422_u16)?;
         takes_sdp(&request.headers)?;
         let tag = self.entropy.token();
-        let dialog = Dialog::uas(request, &tag, &self.contact(flow)).map_err(|_| 400_u16)?;
+        let dialog = Dialog::uas(request, &tag, &self.contact(flow, speaks_of_sips(request))).map_err(|_| 400_u16)?;
         let id = self.ids.make(now.unix_ms);
-        let mut media = self.open_media(id, flow)?;
-        if offer.is_some_and(|offer| media.take(offer, &self.config.codecs, None).is_none()) {
+        let mut media = self.open_media(id, flow, self.policy_of(&party))?;
+        if let Some(offer) = offer
+            && let Err(why) = media.take_offer(offer, &self.config.codecs, None)
+        {
             self.media(media::Command::Close { leg: id });
-            return Err(488);
+            return Err(why.into());
         }
         self.by_dialog.insert(dialog.id().clone(), id);
         self.by_server_tx.insert(tx, id);
@@ -248,14 +256,21 @@ impl<P: MediaPorts> Embedded<P> {
         Ok(id)
     }
 
-    pub(super) fn open_media(&mut self, leg: LegId, flow: Flow) -> Result<LegMedia, u16> {
+    /// The extension's own; a trunk carries its calls as the network does.
+    pub(super) fn policy_of(&self, party: &Party) -> SrtpPolicy {
+        let entry = party.extension().and_then(|number| self.directory.get(number));
+        entry.map_or(SrtpPolicy::Off, |entry| entry.srtp)
+    }
+
+    pub(super) fn open_media(&mut self, leg: LegId, flow: Flow, policy: SrtpPolicy) -> Result<LegMedia, u16> {
         let mut local = self.ports.open(leg).map_err(|_| 503_u16)?;
         if let Some(ip) = self.config.advertise {
             local.set_ip(ip);
         } else if local.ip().is_unspecified() {
             local.set_ip(flow.local.ip());
         }
-        Ok(LegMedia::new(local, u64::from(self.entropy.bits() as u32)))
+        let keying = sdp::Keying::new(policy, self.entropy.fork());
+        Ok(LegMedia::new(local, u64::from(self.entropy.bits() as u32), keying))
     }
 
     /// For the phone that talks to `other`: that one's codecs first, so that nothing needs transcoding, then the others
@@ -268,20 +283,23 @@ impl<P: MediaPorts> Embedded<P> {
         shared.iter().chain(others).copied().collect()
     }
 
-    /// What every INVITE of ours and every answer to one says of us.
-    pub(super) fn introduce(&self, flow: Flow, headers: &mut Headers) {
-        headers.set("Contact", format!("<{}>", self.contact(flow)));
+    /// What every INVITE of ours and every answer to one says of us. `sips`: the peer speaks of SIPS.
+    pub(super) fn introduce(&self, flow: Flow, sips: bool, headers: &mut Headers) {
+        headers.set("Contact", format!("<{}>", self.contact(flow, sips)));
         headers.push("Allow", super::door::ALLOW);
         headers.push("Supported", super::door::SUPPORTED);
     }
 
-    /// The URI under which a phone reaches us on this flow.
-    pub(super) fn contact(&self, flow: Flow) -> String {
+    /// The URI under which a phone reaches us on this flow: on TLS a SIPS one where the peer speaks of SIPS.
+    pub(super) fn contact(&self, flow: Flow, sips: bool) -> String {
         let mut address = flow.local;
         if let Some(ip) = self.config.advertise {
             address.set_ip(ip);
         }
-        format!("sip:{address};transport={}", flow.transport.as_str().to_ascii_lowercase())
+        match flow.transport {
+            Transport::Tls if sips => format!("sips:{address}"),
+            transport => format!("sip:{address};transport={}", transport.as_str().to_ascii_lowercase()),
+        }
     }
 
     /// Takes a phone's answer to our offer; `None` when it cannot be used.
@@ -290,7 +308,7 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     pub(super) fn take_description(&mut self, id: LegId, answer: sdp::Description) -> Option<Codec> {
-        self.legs.get_mut(&id)?.media.take(answer, &self.config.codecs, None)
+        self.legs.get_mut(&id)?.media.take_answer(answer, &self.config.codecs).ok()
     }
 
     /// What we declare to a phone: the direction that its other party leaves us.
@@ -311,11 +329,15 @@ impl<P: MediaPorts> Embedded<P> {
         let Some(call) = self.calls.get(&id) else { return };
         let (caller, callee) = (call.caller, call.callee);
         for (leg, peer) in [(caller, callee), (callee, caller)] {
-            if let Some(command) = self.legs.get(&leg).and_then(|one| one.configure(leg, Some(peer))) {
-                self.media(command);
-            }
+            self.configure(leg, Some(peer));
         }
         self.hear(id);
+    }
+
+    /// Tells the media plane what was agreed with a phone.
+    pub(super) fn configure(&mut self, id: LegId, peer: Option<LegId>) {
+        let commands = self.legs.get(&id).and_then(|leg| leg.configure(id, peer));
+        commands.into_iter().flatten().for_each(|command| self.media(command));
     }
 
     /// Answers the INVITE of a phone that called us, with our SDP where media begins.
@@ -330,7 +352,7 @@ impl<P: MediaPorts> Embedded<P> {
         };
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let Some((tx, request)) = &leg.invite else { return };
-        let (tx, flow, mut response) = (*tx, leg.flow, request.reply(code, ""));
+        let (tx, flow, sips, mut response) = (*tx, leg.flow, speaks_of_sips(request), request.reply(code, ""));
         let Some(dialog) = &leg.dialog else { return };
         if let Ok(to) = request.headers.to() {
             response.headers.set("To", to.with_param("tag", &dialog.id().local_tag));
@@ -350,7 +372,7 @@ impl<P: MediaPorts> Embedded<P> {
             leg.unacknowledged = answered.as_ref().map(|_| tx);
         }
         self.presence.touch(leg.party.extension());
-        self.introduce(flow, &mut response.headers);
+        self.introduce(flow, sips, &mut response.headers);
         if let Some(request) = answered {
             self.accept_session(now, id, &request, &mut response);
         }
@@ -378,4 +400,11 @@ pub(super) fn read_offer(request: &Request) -> Result<Option<sdp::Description>, 
         return Err(415);
     }
     sdp::read(&request.body).map(Some).map_err(|_| 488)
+}
+
+/// RFC 3261 §8.1.1.8, §12.1.1.
+pub(super) fn speaks_of_sips(request: &Request) -> bool {
+    let of_sips = |uri: Uri| uri.scheme == Scheme::Sips;
+    let contact = request.headers.contact().ok().and_then(|contact| contact.parsed_uri().ok());
+    request.parsed_uri().is_ok_and(of_sips) || contact.is_some_and(of_sips)
 }

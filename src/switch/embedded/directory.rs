@@ -1,5 +1,5 @@
 use crate::{
-    model::{ExtensionNumber, Secret},
+    model::{ExtensionNumber, Secret, SrtpPolicy},
     sip::digest::Algorithm,
 };
 use std::collections::BTreeMap;
@@ -16,6 +16,7 @@ pub struct DirectoryEntry {
     pub ha1_sha256: Secret,
     /// The algorithms it is challenged with; `None`: as configured.
     pub digest: Option<Vec<Algorithm>>,
+    pub srtp: SrtpPolicy,
 }
 
 impl Directory {

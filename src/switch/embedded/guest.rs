@@ -80,10 +80,7 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     pub(super) fn answer_guest(&mut self, now: Now, id: LegId) {
-        let Some(leg) = self.legs.get(&id) else { return };
-        if let Some(command) = leg.configure(id, None) {
-            self.media(command);
-        }
+        self.configure(id, None);
         self.media(media::Command::Hear(HearMatrix::silent([id])));
         self.media(media::Command::Listen { leg: id, on: true });
         self.answer_invite(now, id, 200, true);

@@ -2,7 +2,7 @@ use super::pulse::Pulse;
 use crate::{
     media::{self, LegParams},
     model::{CallId, Codec, ExtensionNumber, LegId, Party, Side},
-    sip::{ClientTx, Dialog, Flow, Headers, Method, Numbering, Request, ServerTx, SessionTimer, sdp},
+    sip::{ClientTx, Dialog, Flow, Headers, Method, Numbering, Request, ServerTx, SessionTimer, Transport, sdp},
 };
 use std::{net::SocketAddr, time::Instant};
 
@@ -73,6 +73,32 @@ pub(super) struct LegMedia {
     pub awaits_answer: bool,
     /// Offer and answer were exchanged reliably before the 200, which then repeats neither (RFC 6337 §3.1.1).
     pub settled: bool,
+    keying: sdp::Keying,
+}
+
+/// What stands between a phone and us, to come back to.
+pub(super) struct Agreement {
+    remote: Option<sdp::Description>,
+    codec: Option<Codec>,
+    keys: Option<sdp::Agreed>,
+}
+
+/// Why a description is not taken: 488.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Unmet {
+    Codec,
+    Keying(sdp::KeyingRefused),
+}
+
+impl Unmet {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Unmet::Codec => "no codec in common",
+            Unmet::Keying(sdp::KeyingRefused::Off) => "SRTP is off for this phone",
+            Unmet::Keying(sdp::KeyingRefused::Required) => "SRTP is required of this phone",
+            Unmet::Keying(sdp::KeyingRefused::NotOffered) => "the answer accepts no key that was offered",
+        }
+    }
 }
 
 impl Leg {
@@ -97,6 +123,13 @@ impl Leg {
         }
     }
 
+    /// Whether what comes on `flow` is of this phone, as far as an address can tell. What is said under TLS is not continued
+    /// in the clear.
+    pub fn is_reached_by(&self, flow: Flow) -> bool {
+        let as_safe = self.flow.transport != Transport::Tls || flow.transport == Transport::Tls;
+        self.flow.remote.ip() == flow.remote.ip() && as_safe
+    }
+
     /// What the phone says that it takes.
     pub fn heed_allow(&mut self, headers: &Headers) {
         self.takes_update = headers.tokens("Allow").any(|method| method == Method::Update.as_str());
@@ -111,7 +144,7 @@ impl Leg {
     }
 
     /// Tells the media plane what was agreed.
-    pub fn configure(&self, id: LegId, peer: Option<LegId>) -> Option<media::Command> {
+    pub fn configure(&self, id: LegId, peer: Option<LegId>) -> Option<[media::Command; 2]> {
         let (remote, codec) = (&self.media.remote.as_ref()?.session, self.media.codec?);
         let params = LegParams {
             remote: remote.remote,
@@ -126,12 +159,13 @@ impl Leg {
             receive: remote.direction.sends(),
             peer,
         };
-        Some(media::Command::Configure { leg: id, params })
+        let secure = media::Command::Secure { leg: id, keys: self.media.keying.keys().cloned() };
+        Some([secure, media::Command::Configure { leg: id, params }])
     }
 }
 
 impl LegMedia {
-    pub fn new(local: SocketAddr, session_id: u64) -> Self {
+    pub fn new(local: SocketAddr, session_id: u64, keying: sdp::Keying) -> Self {
         Self {
             local,
             origin: sdp::Origin::new(session_id),
@@ -141,6 +175,7 @@ impl LegMedia {
             keys_by_info: false,
             awaits_answer: false,
             settled: false,
+            keying,
         }
     }
 
@@ -155,27 +190,48 @@ impl LegMedia {
 
     /// Those of `ours` that the phone speaks, in its order.
     pub fn shared(&self, ours: &[Codec]) -> Vec<Codec> {
-        let theirs = self.remote.iter().flat_map(|remote| remote.session.codecs.iter().map(|(codec, _)| *codec));
-        theirs.filter(|codec| ours.contains(codec)).collect()
+        self.remote.iter().flat_map(|remote| shared(&remote.session, ours)).collect()
     }
 
-    /// Takes what the phone declared, and agrees on `preferred` if it speaks that, else on its own first choice.
-    /// `None`, and nothing taken, when there is no codec in common.
-    pub fn take(&mut self, declared: sdp::Description, ours: &[Codec], preferred: Option<Codec>) -> Option<Codec> {
-        let before = self.remote.replace(declared);
-        let shared = self.shared(ours);
-        let codec = preferred.filter(|codec| shared.contains(codec)).or_else(|| shared.first().copied());
-        match codec {
-            Some(_) => self.codec = codec,
-            None => self.remote = before,
-        }
-        codec
+    /// Takes an offer of the phone, and agrees on `preferred` if it speaks that, else on its own first choice. What cannot
+    /// be met changes nothing.
+    pub fn take_offer(
+        &mut self,
+        offer: sdp::Description,
+        ours: &[Codec],
+        preferred: Option<Codec>,
+    ) -> Result<(), Unmet> {
+        let shared = shared(&offer.session, ours);
+        let preferred = preferred.filter(|codec| shared.contains(codec));
+        let codec = preferred.or_else(|| shared.first().copied()).ok_or(Unmet::Codec)?;
+        self.keying.take_offer(&offer.session).map_err(Unmet::Keying)?;
+        (self.remote, self.codec) = (Some(offer), Some(codec));
+        Ok(())
+    }
+
+    /// Takes the phone's answer to our offer, and agrees on its first choice. What cannot be used changes nothing.
+    pub fn take_answer(&mut self, answer: sdp::Description, ours: &[Codec]) -> Result<Codec, Unmet> {
+        let codec = shared(&answer.session, ours).first().copied().ok_or(Unmet::Codec)?;
+        self.keying.take_answer(&answer.session).map_err(Unmet::Keying)?;
+        (self.remote, self.codec) = (Some(answer), Some(codec));
+        Ok(codec)
+    }
+
+    pub fn agreement(&self) -> Agreement {
+        Agreement { remote: self.remote.clone(), codec: self.codec, keys: self.keying.agreed() }
+    }
+
+    pub fn return_to(&mut self, agreement: Agreement) {
+        let Agreement { remote, codec, keys } = agreement;
+        (self.remote, self.codec) = (remote, codec);
+        self.keying.return_to(keys);
     }
 
     pub fn offer(&mut self, codecs: Vec<Codec>, direction: sdp::Direction) -> Vec<u8> {
         self.origin.advance();
+        let secured = self.keying.offer();
         let before = self.remote.as_ref().map(|remote| &remote.session);
-        sdp::offer(&self.origin, &self.declaration(codecs, direction), before)
+        sdp::offer(&self.origin, &self.declaration(codecs, direction, secured), before)
     }
 
     /// What goes into our response to an INVITE: the answer, or an offer where the INVITE had none; the latter only in a
@@ -196,12 +252,16 @@ impl LegMedia {
     /// Answers the offer last taken. `direction` is what we would do; the offer may leave less of it.
     pub fn answer(&mut self, direction: sdp::Direction) -> Option<Vec<u8>> {
         self.origin.advance();
-        let local = self.declaration(vec![self.codec?], direction);
+        let local = self.declaration(vec![self.codec?], direction, self.keying.answer());
         sdp::answer(&self.origin, &local, self.remote.as_ref()?)
     }
 
     /// Always with telephone-events: the other party gets them in whatever form it has.
-    fn declaration(&self, codecs: Vec<Codec>, direction: sdp::Direction) -> sdp::Local {
-        sdp::Local { address: self.local, codecs, events: true, direction, ptime: PTIME_MS }
+    fn declaration(&self, codecs: Vec<Codec>, direction: sdp::Direction, secured: sdp::Secured) -> sdp::Local {
+        sdp::Local { address: self.local, codecs, events: true, direction, ptime: PTIME_MS, secured }
     }
+}
+
+fn shared(session: &sdp::Session, ours: &[Codec]) -> Vec<Codec> {
+    session.codecs.iter().map(|(codec, _)| *codec).filter(|codec| ours.contains(codec)).collect()
 }

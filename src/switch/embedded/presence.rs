@@ -6,7 +6,7 @@
 
 use super::{
     Directory, Embedded, Now, Purpose,
-    call::{Call, Stage},
+    call::{Call, Stage, speaks_of_sips},
     leg::{Leg, MediaPorts, Role},
 };
 use crate::{
@@ -119,7 +119,7 @@ impl<P: MediaPorts> Embedded<P> {
             return self.respond(now, tx, request, 503);
         }
         let tag = self.entropy.token();
-        let Ok(dialog) = Dialog::uas(request, &tag, &self.contact(flow)) else {
+        let Ok(dialog) = Dialog::uas(request, &tag, &self.contact(flow, speaks_of_sips(request))) else {
             return self.respond(now, tx, request, 400);
         };
         let id = dialog.id().clone();
@@ -262,7 +262,7 @@ impl<P: MediaPorts> Embedded<P> {
         if let Ok(to) = request.headers.to() {
             response.headers.set("To", to.with_param("tag", &id.local_tag));
         }
-        response.headers.push("Contact", format!("<{}>", self.contact(flow)));
+        response.headers.push("Contact", format!("<{}>", self.contact(flow, speaks_of_sips(request))));
         response.headers.push("Expires", expires_s);
         self.endpoint.respond(now.instant, tx, response);
     }

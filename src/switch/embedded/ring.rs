@@ -2,7 +2,7 @@
 
 use super::{
     Embedded, Now, Purpose,
-    call::{Branch, Call, Stage},
+    call::{Branch, Call, Stage, speaks_of_sips},
     leg::{Leg, MediaPorts},
     trunk,
 };
@@ -52,7 +52,7 @@ impl<P: MediaPorts> Embedded<P> {
         request.headers.push("To", NameAddr::new(to));
         request.headers.push("Call-ID", self.entropy.token());
         request.headers.push("CSeq", "1 INVITE");
-        self.introduce(flow, &mut request.headers);
+        self.introduce(flow, speaks_of_sips(&request), &mut request.headers);
         self.ask_session(id, &mut request);
         request.set_body(sdp::CONTENT_TYPE, offer);
         request

@@ -2,7 +2,7 @@
 
 use super::{
     Embedded, Now, Purpose,
-    call::{Call, Renegotiation, Stage, read_offer},
+    call::{Call, Renegotiation, Stage, read_offer, speaks_of_sips},
     leg::{Leg, MediaPorts, Role},
     pulse::Pulse,
 };
@@ -47,10 +47,11 @@ impl<P: MediaPorts> Embedded<P> {
         }
     }
 
-    /// Behind a NAT a phone's port may change in a call; when its address does, it must prove again who it is.
+    /// Behind a NAT a phone's port may change in a call; when its address does, or it turns from TLS, it must prove again who it
+    /// is.
     fn is_its_phone(&mut self, now: Now, tx: ServerTx, flow: Flow, request: &Request, id: LegId) -> bool {
         let Some(leg) = self.legs.get(&id) else { return false };
-        if leg.flow.remote.ip() == flow.remote.ip() {
+        if leg.is_reached_by(flow) {
             return true;
         }
         let party = leg.party.clone();
@@ -202,17 +203,14 @@ impl<P: MediaPorts> Embedded<P> {
             return self.respond(now, tx, &request, 491);
         }
         let Some(media) = self.legs.get(&here).map(|leg| &leg.media) else { return };
-        let before = (media.remote.clone(), media.codec);
+        let before = media.agreement();
         if media.remote.is_some() && media.direction() == offer.session.direction {
             return self.accept_offer(now, tx, here, &request, offer);
         }
         let ours = &self.config.codecs;
-        let taken = self.legs.get_mut(&here).and_then(|leg| {
-            let current = leg.media.codec;
-            leg.media.take(offer, ours, current)
-        });
-        if taken.is_none() {
-            return self.respond(now, tx, &request, 488);
+        let Some(Leg { media, .. }) = self.legs.get_mut(&here) else { return };
+        if let Err(why) = media.take_offer(offer, ours, media.codec) {
+            return self.respond(now, tx, &request, why);
         }
         let body = self.offer_to(there).map(|body| (sdp::CONTENT_TYPE, body));
         let Some(client) = self.send_in_dialog(now, there, Method::Invite, body) else {
@@ -257,7 +255,7 @@ impl<P: MediaPorts> Embedded<P> {
     pub(super) fn renegotiation_failed(&mut self, now: Now, id: CallId, code: u16) {
         let Some((pending, here, _)) = self.take_renegotiation(id) else { return };
         if let Some(leg) = self.legs.get_mut(&here) {
-            (leg.media.remote, leg.media.codec) = pending.before;
+            leg.media.return_to(pending.before);
         }
         self.join(id);
         self.respond(now, pending.tx, &pending.request, code);
@@ -299,12 +297,9 @@ impl<P: MediaPorts> Embedded<P> {
         offer: sdp::Description,
     ) {
         let ours = &self.config.codecs;
-        let taken = self.legs.get_mut(&id).and_then(|leg| {
-            let current = leg.media.codec;
-            leg.media.take(offer, ours, current)
-        });
-        if taken.is_none() {
-            return self.respond(now, tx, request, 488);
+        let Some(Leg { media, .. }) = self.legs.get_mut(&id) else { return };
+        if let Err(why) = media.take_offer(offer, ours, media.codec) {
+            return self.respond(now, tx, request, why);
         }
         self.apply(id);
         self.confirm(now, tx, id, request);
@@ -329,7 +324,7 @@ impl<P: MediaPorts> Embedded<P> {
     /// An ACK cannot be challenged, so one from another address moves no media.
     pub(super) fn take_late_answer(&mut self, id: LegId, flow: Flow, ack: &Request) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
-        let its_phone = leg.flow.remote.ip() == flow.remote.ip();
+        let its_phone = leg.is_reached_by(flow);
         if std::mem::take(&mut leg.media.awaits_answer) && its_phone && self.take_answer(id, &ack.body).is_some() {
             self.apply(id);
         }
@@ -341,9 +336,7 @@ impl<P: MediaPorts> Embedded<P> {
         match leg.role {
             Role::Party { call, .. } => self.join(call),
             Role::Guest { .. } => {
-                if let Some(command) = leg.configure(id, None) {
-                    self.media(command);
-                }
+                self.configure(id, None);
             }
         }
     }
@@ -357,7 +350,7 @@ impl<P: MediaPorts> Embedded<P> {
     pub(super) fn confirm_with(&mut self, now: Now, tx: ServerTx, id: LegId, request: &Request, body: Option<Vec<u8>>) {
         let Some(Leg { flow, .. }) = self.legs.get(&id) else { return };
         let mut response = request.reply(200, "");
-        self.introduce(*flow, &mut response.headers);
+        self.introduce(*flow, speaks_of_sips(request), &mut response.headers);
         self.accept_session(now, id, request, &mut response);
         if let Some(body) = body {
             response.set_body(sdp::CONTENT_TYPE, body);

@@ -12,6 +12,7 @@ mod presence;
 mod pulse;
 mod races;
 mod record;
+mod secure;
 mod sessions;
 mod strangers;
 mod torture;
@@ -20,7 +21,7 @@ mod world;
 
 use super::*;
 use crate::{
-    model::{CallRecord, Digit, ExtensionNumber, HearMatrix, LegQuality, Mode, Secret, Side},
+    model::{CallRecord, Digit, ExtensionNumber, HearMatrix, LegQuality, Mode, Secret, Side, SrtpPolicy},
     sip::{
         Binding, EndpointConfig, Message, Method, Parsed, RegistrarConfig, Transport,
         digest::{self, Algorithm, Asker, Challenge},
@@ -110,6 +111,7 @@ impl Rig {
                 ha1_md5: ha1(phone, Algorithm::Md5),
                 ha1_sha256: ha1(phone, Algorithm::Sha256),
                 digest: (phone == SHA256_PHONE).then(|| vec![Algorithm::Sha256]),
+                srtp: SrtpPolicy::Off,
             })),
             endpoint: Endpoint::new(EndpointConfig { invite_rate: None, ..EndpointConfig::default() }, entropy.fork()),
             registrar,

@@ -16,6 +16,7 @@ fn keys(commands: &[media::Command]) -> Vec<(LegId, char)> {
     let key = |command: &media::Command| match command {
         media::Command::Info { leg, digit } => Some((*leg, digit.as_char())),
         media::Command::Open { .. }
+        | media::Command::Secure { .. }
         | media::Command::Configure { .. }
         | media::Command::Hear(_)
         | media::Command::Play { .. }

@@ -226,6 +226,7 @@ fn who_is_removed_watches_nobody_and_is_watched_by_nobody() {
         ha1_md5: ha1(phone, Algorithm::Md5),
         ha1_sha256: ha1(phone, Algorithm::Sha256),
         digest: None,
+        srtp: SrtpPolicy::Off,
     });
     rig.switch.set_directory(rig.now, Directory::new(left));
     rig.drain();

@@ -117,7 +117,14 @@ fn a_new_password_ends_what_the_old_one_let_in() {
             let secret = if phone == "1002" { password.as_str() } else { phone };
             let ha1 = |algorithm| digest::ha1(algorithm, phone, DOMAIN, &Secret::new(secret));
             let (ha1_md5, ha1_sha256) = (ha1(Algorithm::Md5), ha1(Algorithm::Sha256));
-            DirectoryEntry { number: number(phone), name: "renamed".into(), ha1_md5, ha1_sha256, digest: None }
+            DirectoryEntry {
+                number: number(phone),
+                name: "renamed".into(),
+                ha1_md5,
+                ha1_sha256,
+                digest: None,
+                srtp: SrtpPolicy::Off,
+            }
         })
     };
     rig.switch.set_directory(rig.now, Directory::new(entries("1002")));

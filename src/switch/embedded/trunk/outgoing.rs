@@ -92,7 +92,7 @@ impl<P: MediaPorts> Embedded<P> {
         request.headers.push("To", NameAddr::new(uri));
         request.headers.push("Call-ID", self.entropy.token());
         request.headers.push("CSeq", "1 INVITE");
-        self.introduce(flow, &mut request.headers);
+        self.introduce(flow, false, &mut request.headers);
         request.headers.set("Contact", format!("<{}>", self.trunk_contact(name, flow)));
         self.ask_session(id, &mut request);
         match identity {

@@ -161,7 +161,7 @@ impl<P: MediaPorts> Embedded<P> {
 
     /// The URI under which a trunk calls us: its name tells it from others of the same address.
     pub(super) fn trunk_contact(&self, name: &TrunkName, flow: Flow) -> String {
-        self.contact(flow).replacen("sip:", &format!("sip:{name}@"), 1)
+        self.contact(flow, false).replacen("sip:", &format!("sip:{name}@"), 1)
     }
 
     pub(in super::super) fn register_response(&mut self, now: Now, name: &TrunkName, response: &Response) {

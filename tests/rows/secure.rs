@@ -1,0 +1,141 @@
+//! Secured signalling and media: the rows of who hears whom hold whatever a leg is secured with.
+
+use crate::{
+    ear::{self, PATIENCE, all_of, assert_hears, assert_lacks},
+    office::{MONITOR, Office, PATIENT, WHISPER, connect, row},
+    support::{
+        audio::{AGENT_HZ, CUSTOMER_HZ, SUPERVISOR_HZ},
+        engine::Engine,
+    },
+};
+use sasayaki::{
+    model::SrtpPolicy::{self, Allowed, Off, Required},
+    phone::{PhoneConfig, PhoneError},
+    sip::{Transport, transport::Tls},
+    tls,
+};
+use std::time::Duration;
+
+const BETWEEN_TRIES: Duration = Duration::from_millis(100);
+
+/// Registers and calls over TLS, and believes the engine's certificate alone.
+fn over_tls(config: &mut PhoneConfig, engine: &Engine) {
+    config.transport = Transport::Tls;
+    config.registrar = engine.tls;
+    config.tls = Tls { accept: None, connect: Some(tls::client_config(&engine.certificate()).unwrap()) };
+}
+
+#[test]
+fn over_tls_a_phone_is_reached_on_the_connection_that_it_opened_and_whispering_is_as_ever() {
+    row(async {
+        let office = Office::open();
+        let agent = office.phone_with(&office.agent(), AGENT_HZ, |config| over_tls(config, &office.engine)).await;
+        let customer = office.phone(&office.customer(), CUSTOMER_HZ).await;
+        let (customer, agent) = connect(&customer, &agent, &office.agent()).await;
+        let phone =
+            office.phone_with(&office.supervisor(), SUPERVISOR_HZ, |config| over_tls(config, &office.engine)).await;
+        let supervisor = office.listen_in(&phone, WHISPER).await;
+        let (by_agent, by_customer, by_supervisor) =
+            tokio::join!(ear::now(&agent), ear::now(&customer), ear::now(&supervisor));
+        assert_hears("the agent", &by_agent, &[CUSTOMER_HZ, SUPERVISOR_HZ]);
+        assert_hears("the customer", &by_customer, &[AGENT_HZ]);
+        assert_lacks("the customer", &by_customer, &[SUPERVISOR_HZ]);
+        assert_hears("the supervisor", &by_supervisor, &[AGENT_HZ, CUSTOMER_HZ]);
+    });
+}
+
+#[test]
+fn a_renewed_certificate_is_shown_without_a_restart_and_calls_go_on() {
+    row(async {
+        let office = Office::alone(PATIENT);
+        let old = tls::client_config(&office.engine.certificate()).unwrap();
+        let agent = office.phone_with(&office.agent(), AGENT_HZ, |config| over_tls(config, &office.engine)).await;
+        let customer = office.phone(&office.customer(), CUSTOMER_HZ).await;
+        let talk = office.connect(&agent, &customer).await;
+        office.engine.renew_certificate();
+        let renewed = async {
+            let mut clock = tokio::time::interval(BETWEEN_TRIES);
+            loop {
+                clock.tick().await;
+                let config = |config: &mut PhoneConfig| over_tls(config, &office.engine);
+                match office.try_phone_with(&office.supervisor(), SUPERVISOR_HZ, config).await {
+                    Err(PhoneError::Unreachable) => {}
+                    tried => return tried.map(drop),
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, renewed).await.unwrap().unwrap();
+        let believes_the_old = |config: &mut PhoneConfig| {
+            over_tls(config, &office.engine);
+            config.tls.connect = Some(old.clone());
+        };
+        let stranger = office.try_phone_with(&office.supervisor(), SUPERVISOR_HZ, believes_the_old).await;
+        assert_eq!(stranger.err(), Some(PhoneError::Unreachable));
+        ear::hears(&talk.customer, AGENT_HZ).await;
+        assert!(!talk.agent.is_ended());
+    });
+}
+
+/// A call and a whisper with legs secured like this, agent, customer and supervisor; over TLS where they are secured.
+async fn whisper_with([agent_srtp, customer_srtp, supervisor_srtp]: [SrtpPolicy; 3]) {
+    let office = Office::open();
+    let secured = |srtp: SrtpPolicy| {
+        let engine = &office.engine;
+        move |config: &mut PhoneConfig| {
+            config.srtp = srtp;
+            if srtp == Required {
+                over_tls(config, engine);
+            }
+        }
+    };
+    let agent = office.phone_with(&office.agent(), AGENT_HZ, secured(agent_srtp)).await;
+    let customer = office.phone_with(&office.customer(), CUSTOMER_HZ, secured(customer_srtp)).await;
+    let phone = office.phone_with(&office.supervisor(), SUPERVISOR_HZ, secured(supervisor_srtp)).await;
+    let talk = office.connect(&agent, &customer).await;
+    let is_secured = |srtp| srtp != Off;
+    for (code, agent_hears_supervisor) in [(MONITOR, false), (WHISPER, true)] {
+        let supervisor = office.listen_in(&phone, code).await;
+        let (by_agent, by_customer, by_supervisor) =
+            tokio::join!(ear::now(&talk.agent), ear::now(&talk.customer), ear::now(&supervisor));
+        assert_hears("the agent", &by_agent, &[CUSTOMER_HZ]);
+        match agent_hears_supervisor {
+            true => assert_hears("the agent", &by_agent, &[SUPERVISOR_HZ]),
+            false => assert_lacks("the agent", &by_agent, &[SUPERVISOR_HZ]),
+        }
+        assert_hears("the customer", &by_customer, &[AGENT_HZ]);
+        assert_hears("the supervisor", &by_supervisor, &[AGENT_HZ, CUSTOMER_HZ]);
+        assert_eq!(
+            [&talk.agent, &talk.customer, &supervisor].map(|call| call.is_secured()),
+            [agent_srtp, customer_srtp, supervisor_srtp].map(is_secured)
+        );
+        supervisor.hang_up().await.unwrap();
+    }
+    talk.agent.hold().await.unwrap();
+    talk.agent.resume().await.unwrap();
+    ear::hears(&talk.customer, AGENT_HZ).await;
+    ear::hears(&talk.agent, CUSTOMER_HZ).await;
+    assert_lacks("the customer, in the whole call", &all_of(&talk.customer), &[SUPERVISOR_HZ]);
+}
+
+#[test]
+fn a1_a3_a4_who_hears_whom_is_the_same_whichever_legs_are_secured() {
+    row(async {
+        let cases = [[Required, Off, Off], [Off, Required, Allowed], [Allowed, Off, Required], [Required; 3]];
+        let [first, second, third, fourth] = cases.map(whisper_with);
+        tokio::join!(first, second, third, fourth);
+    });
+}
+
+#[test]
+fn no_key_stands_in_the_log() {
+    row(async {
+        let office = Office::alone(&format!("{PATIENT}[log]\nlevel = \"trace\"\n"));
+        let required = |config: &mut PhoneConfig| config.srtp = Required;
+        let agent = office.phone_with(&office.agent(), AGENT_HZ, required).await;
+        let customer = office.phone_with(&office.customer(), CUSTOMER_HZ, required).await;
+        let talk = office.connect(&agent, &customer).await;
+        ear::hears(&talk.agent, CUSTOMER_HZ).await;
+        let log = office.engine.log();
+        assert!(log.contains("listening") && !log.contains("inline:") && !log.contains("a=crypto"), "{log}");
+    });
+}

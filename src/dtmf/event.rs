@@ -161,10 +161,11 @@ impl Press {
     }
 
     /// A press longer than the duration field goes on in a new segment without a marker, stamped where the full one before
-    /// it ended, which had no end bit (§2.5.1.3). Some stamp it a little off.
+    /// it ended, which had no end bit (§2.5.1.3). Some stamp it a little off, but by less than any pause between two presses.
     fn next_segment(&self, silence: Duration, report: &Report) -> bool {
         let passed = report.timestamp.wrapping_sub(self.timestamp);
-        let nearly = self.duration >= SEGMENT_FULL_FROM && (u32::from(self.duration)..=FULL).contains(&passed);
+        let ended = u32::from(self.duration);
+        let nearly = self.duration >= SEGMENT_FULL_FROM && passed <= FULL && (ended..ended + PAUSE).contains(&passed);
         let exactly = passed <= MAX_SEGMENTS * FULL && passed.is_multiple_of(FULL);
         !self.ended && (exactly || silence <= RESTAMPED_WITHIN && nearly)
     }
@@ -200,6 +201,8 @@ const RESTAMPED_WITHIN: Duration = Duration::from_millis(75);
 const FULL: u32 = u16::MAX as u32;
 /// As many as fit into the memory of a press, at 48 kHz.
 const MAX_SEGMENTS: u32 = 22;
+/// The shortest pause between two presses, 40 ms, by the slowest clock.
+const PAUSE: u32 = 320;
 /// Within 100 ms (at 48 kHz) of the largest duration, a segment counts as full.
 const SEGMENT_FULL_FROM: u16 = u16::MAX - 4800;
 

@@ -253,6 +253,11 @@ fn every_deviation_that_senders_are_known_for_gives_the_keys_that_were_pressed()
             "0",
         ),
         (
+            "a long press of which the ends were lost, and the same key again without its start",
+            &[(3880, 194, 1000, NO, 5, NO, 62_080), (3940, 198, 63_720, NO, 5, NO, 320)],
+            "55",
+        ),
+        (
             "a new segment before the last packet of the full one",
             &[
                 (8160, 409, 1000, NO, 0, NO, 65_440),

@@ -435,13 +435,15 @@ fn check_tells_everything_that_is_wrong() {
     fs::set_permissions(desk.path("data/pepper.key"), key).unwrap();
     desk.write("dialplan/codes.toml", "colour = \"blue\"\n");
     desk.write("prompts/ja/error.wav", "no sound");
-    desk.write("sasayaki.toml", "[rtp]\nports = [5000, 6000]\n");
+    desk.write("music.wav", "no sound");
+    desk.write("sasayaki.toml", "[rtp]\nports = [5000, 6000]\n[prompts]\nmusic = \"music.wav\"\n");
     let told = desk.run("check");
     assert_eq!(told.status, 1, "{}", told.out);
     for part in [
         "dialplan/codes.toml:",
         "prompts/ja/error.wav: not a WAV",
         "prompts/ja/dial-id.wav: ",
+        "music.wav: not a WAV",
         "sip.listen: udp:",
         "pepper.key",
     ] {

@@ -70,6 +70,8 @@ pub struct Prompts {
     /// `None`: the prompts that are embedded in the binary.
     pub dir: Option<PathBuf>,
     pub language: Language,
+    /// What a party on hold hears; `None`: the tune that is built in.
+    pub music: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -63,8 +63,14 @@ pub fn options(config: &Config, drain: Duration) -> anyhow::Result<Options> {
 
 pub fn clips(config: &Config) -> anyhow::Result<Clips> {
     let (dir, language) = (config.prompts.dir.as_deref(), config.prompts.language.as_str());
-    Clips::load(language, |file| prompts::read(dir, file).ok())
-        .with_context(|| format!("the prompts of `{language}` cannot be used: run `sasayaki check`"))
+    let clips = Clips::load(language, |file| prompts::read(dir, file).ok())
+        .with_context(|| format!("the prompts of `{language}` cannot be used: run `sasayaki check`"))?;
+    match &config.prompts.music {
+        None => Ok(clips),
+        Some(file) => clips
+            .with_music(&file.display().to_string(), std::fs::read(file).ok())
+            .context("the music on hold cannot be used: run `sasayaki check`"),
+    }
 }
 
 /// The certificate is read even where nothing shows it yet: a bad one is better known now.

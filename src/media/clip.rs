@@ -2,6 +2,7 @@
 
 use super::{
     codec::{self, Encoder, FRAME_SAMPLES},
+    music,
     rate::{MAX_FRAME_SAMPLES, Rate, Widener},
     tone,
 };
@@ -12,6 +13,8 @@ use std::{collections::BTreeMap, io::Cursor, sync::Arc};
 pub const FILE_SAMPLE_RATE: u32 = 16_000;
 /// The longest prompt that is accepted.
 pub const MAX_CLIP_SECONDS: u32 = 60;
+/// The longest music on hold.
+pub const MAX_MUSIC_SECONDS: u32 = 600;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ClipError {
@@ -21,8 +24,8 @@ pub enum ClipError {
     Unreadable { file: String, cause: hound::Error },
     #[error("{file}: a prompt is 16 kHz, mono, 16 bits; this is {rate} Hz, {channels} channel(s), {bits} bits")]
     WrongFormat { file: String, rate: u32, channels: u16, bits: u16 },
-    #[error("{file}: longer than {MAX_CLIP_SECONDS} s")]
-    TooLong { file: String },
+    #[error("{file}: longer than {max_seconds} s")]
+    TooLong { file: String, max_seconds: u32 },
 }
 
 /// One prompt, in whole frames of 20 ms.
@@ -92,19 +95,27 @@ pub struct Loudness {
     pub rms_dbfs: f64,
 }
 
-/// Every prompt of one language, and the chime.
+/// Every prompt of one language, the chime, and the music on hold.
 pub struct Clips(BTreeMap<Prompt, Arc<Clip>>);
 
 impl Clips {
     /// Reads `<language>/<stem>.wav` for every spoken prompt; the first one that is missing or wrong is the error.
     pub fn load<B: AsRef<[u8]>>(language: &str, read: impl Fn(&str) -> Option<B>) -> Result<Clips, ClipError> {
-        let mut clips = BTreeMap::from([(Prompt::Chime, Arc::new(Clip::new(tone::chime())))]);
+        let made = [(Prompt::Chime, tone::chime()), (Prompt::MusicOnHold, music::tune())];
+        let mut clips = Self::from_samples(made);
         for prompt in Prompt::SPOKEN {
             let file = file_of(language, prompt);
-            let samples = read_wav(&file, read(&file))?;
-            clips.insert(prompt, Arc::new(Clip::from_wide(samples)));
+            let samples = read_wav(&file, read(&file), MAX_CLIP_SECONDS)?;
+            clips.0.insert(prompt, Arc::new(Clip::from_wide(samples)));
         }
-        Ok(Clips(clips))
+        Ok(clips)
+    }
+
+    /// The same, with the administrator's music in place of ours.
+    pub fn with_music<B: AsRef<[u8]>>(mut self, file: &str, bytes: Option<B>) -> Result<Clips, ClipError> {
+        let samples = read_wav(file, bytes, MAX_MUSIC_SECONDS)?;
+        self.0.insert(Prompt::MusicOnHold, Arc::new(Clip::from_wide(samples)));
+        Ok(self)
     }
 
     /// Clips made elsewhere: for tests and tools.
@@ -124,14 +135,14 @@ pub fn file_of(language: &str, prompt: Prompt) -> String {
 
 /// How loud the bytes of a prompt file are, or what is wrong with it.
 pub fn measure<B: AsRef<[u8]>>(file: &str, bytes: Option<B>) -> Result<Loudness, ClipError> {
-    let samples = read_wav(file, bytes)?;
+    let samples = read_wav(file, bytes, MAX_CLIP_SECONDS)?;
     let dbfs = |level: f64| 20.0 * (level / f64::from(i16::MAX)).max(1e-6).log10();
     let peak = samples.iter().map(|sample| f64::from(sample.unsigned_abs())).fold(0.0, f64::max);
     let energy: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
     Ok(Loudness { peak_dbfs: dbfs(peak), rms_dbfs: dbfs((energy / samples.len().max(1) as f64).sqrt()) })
 }
 
-fn read_wav<B: AsRef<[u8]>>(file: &str, bytes: Option<B>) -> Result<Vec<i16>, ClipError> {
+fn read_wav<B: AsRef<[u8]>>(file: &str, bytes: Option<B>, max_seconds: u32) -> Result<Vec<i16>, ClipError> {
     let file = || file.to_owned();
     let bytes = bytes.ok_or_else(|| ClipError::Missing { file: file() })?;
     let unreadable = |cause| ClipError::Unreadable { file: file(), cause };
@@ -142,8 +153,8 @@ fn read_wav<B: AsRef<[u8]>>(file: &str, bytes: Option<B>) -> Result<Vec<i16>, Cl
         let (rate, channels, bits) = (spec.sample_rate, spec.channels, spec.bits_per_sample);
         return Err(ClipError::WrongFormat { file: file(), rate, channels, bits });
     }
-    if reader.len() > MAX_CLIP_SECONDS * FILE_SAMPLE_RATE {
-        return Err(ClipError::TooLong { file: file() });
+    if reader.len() > max_seconds * FILE_SAMPLE_RATE {
+        return Err(ClipError::TooLong { file: file(), max_seconds });
     }
     reader.into_samples().collect::<Result<_, _>>().map_err(unreadable)
 }
@@ -207,6 +218,18 @@ mod tests {
         let said = "ja/monitor-welcome.wav: a prompt is 16 kHz, mono, 16 bits; this is 44100 Hz, 2 channel(s), 16 bits";
         assert_eq!(error.to_string(), said);
         assert!(matches!(measure("x.wav", Some(b"no wav")), Err(ClipError::Unreadable { .. })));
+    }
+
+    #[test]
+    fn an_administrators_music_takes_the_place_of_ours() {
+        let prompts = wav(16_000, 1, &[100; 1000]);
+        let ours = Clips::load("ja", |_| Some(prompts.as_slice())).unwrap();
+        assert_eq!(ours.get(Prompt::MusicOnHold).unwrap().samples(), music::tune());
+        let longer_than_a_prompt = wav(16_000, 1, &vec![0; 61 * 16_000]);
+        let theirs = ours.with_music("hold.wav", Some(longer_than_a_prompt)).unwrap();
+        assert_eq!(theirs.get(Prompt::MusicOnHold).unwrap().frames(), 61 * 50);
+        let missing = theirs.with_music("hold.wav", None::<Vec<u8>>);
+        assert_eq!(missing.err().unwrap().to_string(), "hold.wav: the prompt is missing");
     }
 
     #[test]

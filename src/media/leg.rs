@@ -54,6 +54,8 @@ pub(super) struct Leg {
     /// Exists while somebody mixes this leg.
     pub ear: Option<Box<Ear>>,
     pub player: Option<Player>,
+    /// The music on hold, while this leg hears it.
+    pub music: Option<Player>,
     pub digits: Option<Box<dtmf::Receiver>>,
     /// Its digits are told.
     pub listens: bool,
@@ -142,6 +144,7 @@ impl Leg {
             relayed_to: Vec::new(),
             ear: None,
             player: None,
+            music: None,
             digits: None,
             listens: false,
             gaps: Gaps::default(),

@@ -15,6 +15,7 @@ pub mod jitter;
 mod keypad;
 mod leg;
 mod mixer;
+mod music;
 mod opinion;
 pub mod plane;
 mod player;
@@ -30,6 +31,8 @@ pub mod rtp;
 pub mod srtp;
 mod stream;
 pub mod tone;
+
+pub use health::Channel;
 
 use crate::model::{Codec, Digit, EventFormat, HearMatrix, LegId, LegQuality, Prompt, SrtpKeys};
 use std::net::{IpAddr, SocketAddr, UdpSocket};

@@ -125,7 +125,9 @@ impl Plane {
     /// Replaces the rows of the open legs it names.
     pub fn hear(&mut self, now: Instant, matrix: &HearMatrix, out: &mut impl Out) {
         for (listener, sources) in matrix.rows() {
+            let music = matrix.hears_music(listener).then(|| self.clips.get(Prompt::MusicOnHold).cloned()).flatten();
             let Some(leg) = self.leg_mut(listener) else { continue };
+            leg.music = music.map(|clip| leg.music.take().unwrap_or_else(|| Player::repeating(clip)));
             let before = std::mem::replace(&mut leg.hears, sources.iter().copied().collect());
             before.into_iter().for_each(|source| self.leave_audience(source, listener));
             for source in sources {
@@ -239,6 +241,9 @@ impl Plane {
         let Some(mut leg) = self.take(token) else { return };
         let waits = leg.params.is_none() || !self.send_frame(now, token, &mut leg, out);
         self.serve_keypad(now, token, &mut leg, out);
+        if let (false, Some(music)) = (waits, &mut leg.music) {
+            music.advance();
+        }
         if let (false, Some(player)) = (waits, &mut leg.player) {
             player.advance();
             if player.is_over() {
@@ -256,18 +261,19 @@ impl Plane {
         let ear = mixing.handover.and_then(|handover| self.ear(handover.source));
         let Some(heard) = mixing.already_heard(params.codec, ear) else { return false };
         let tone = leg.keypad.as_ref().and_then(|keypad| keypad.tone());
-        let ready = match (&leg.player, tone) {
+        let mut playing = leg.player.iter().chain(&leg.music).chain(tone);
+        let ready = match (playing.next(), playing.next()) {
             _ if mixing.sources.iter().any(|source| self.sounds(*source)) => None,
+            (Some(player), None) => player.encoded(params.codec),
             (Some(_), Some(_)) => None,
-            (Some(player), None) | (None, Some(player)) => player.encoded(params.codec),
-            (None, None) => codec::silence(params.codec),
+            (None, _) => codec::silence(params.codec),
         };
         if let Some(payload) = ready.copied() {
             let payload = payload.get(heard..).unwrap_or_default();
             leg.send_own(now, token, payload, codec::duration(params.codec, payload), out);
             return true;
         }
-        let players = leg.player.iter().chain(tone);
+        let players = leg.player.iter().chain(&leg.music).chain(tone);
         let mix = self.mix(&mixing.sources, players, mixing.rate).clamp();
         let frame = &mix[..mixing.rate.frame_samples()];
         let unheard = codec::packable(params.codec, frame.len() - heard);
@@ -345,7 +351,12 @@ impl Plane {
         let heard = listener.hears.iter().filter(|source| Some(**source) != unheard);
         let sources: Vec<(Token, Codec)> = heard.filter_map(open).collect();
         match sources.as_slice() {
-            [(source, codec)] if *codec == params.codec && listener.player.is_none() && listener.keypad.is_none() => {
+            [(source, codec)]
+                if *codec == params.codec
+                    && listener.player.is_none()
+                    && listener.music.is_none()
+                    && listener.keypad.is_none() =>
+            {
                 Feed::Relay(*source)
             }
             _ => {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 pub struct Player {
     pub ticket: u64,
+    repeats: bool,
     clips: Vec<Arc<Clip>>,
     clip: usize,
     frame: usize,
@@ -14,7 +15,12 @@ pub struct Player {
 impl Player {
     pub fn new(ticket: u64, clips: Vec<Arc<Clip>>) -> Self {
         let clips = clips.into_iter().filter(|clip| clip.frames() > 0).collect();
-        Self { ticket, clips, clip: 0, frame: 0 }
+        Self { ticket, repeats: false, clips, clip: 0, frame: 0 }
+    }
+
+    /// Over and over, from the beginning.
+    pub fn repeating(clip: Arc<Clip>) -> Self {
+        Self { repeats: true, ..Self::new(0, vec![clip]) }
     }
 
     /// The frame that is due, to be mixed over something.
@@ -31,6 +37,9 @@ impl Player {
         self.frame += 1;
         if self.clips.get(self.clip).is_some_and(|clip| self.frame >= clip.frames()) {
             (self.clip, self.frame) = (self.clip + 1, 0);
+        }
+        if self.repeats && self.clip >= self.clips.len() {
+            self.clip = 0;
         }
     }
 

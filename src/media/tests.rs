@@ -515,6 +515,54 @@ fn on_hold_nothing_goes_out_and_nothing_comes_in() {
 }
 
 #[test]
+fn who_is_on_hold_hears_the_music_over_and_over_from_its_beginning_and_a_chime_above_it() {
+    for codec in [Codec::Pcmu, Codec::Pcma] {
+        let mut room = Room::with_codecs(&[codec, codec]);
+        let tune: Vec<i16> = tone::sine(TONES_HZ[4], -12.0, SAMPLE_RATE, 10 * FRAME_SAMPLES);
+        room.plane = Plane::new(
+            Arc::new(Clips::from_samples([(Prompt::MusicOnHold, tune.clone()), (Prompt::Chime, tone::chime())])),
+            Entropy::from_seed([4; 32]),
+        );
+        for party in [CUSTOMER, AGENT] {
+            room.parties[party].token = room.plane.open(room.leg(party)).unwrap();
+            room.change(party, |_| {});
+        }
+        let hold = |room: &mut Room| {
+            let mut matrix = HearMatrix::silent([room.leg(CUSTOMER), room.leg(AGENT)]);
+            matrix.allow_music(room.leg(CUSTOMER));
+            room.plane.hear(room.now(), &matrix, &mut room.wire);
+            room.wire.packets.clear();
+        };
+        room.converse();
+        room.run(400);
+        for _ in 0..2 {
+            hold(&mut room);
+            room.run(400);
+            let mut payload = vec![0; tune.len()];
+            Encoder::new(codec).encode(&tune, &mut payload);
+            assert_eq!(room.payloads_to(CUSTOMER).concat(), [payload.as_slice(), &payload].concat());
+            assert!(!room.hears(CUSTOMER, AGENT) && !room.hears(AGENT, CUSTOMER));
+            hold(&mut room);
+            room.run(120);
+            assert!(room.wire.events.is_empty(), "music has no end that anybody waits for");
+            room.play(CUSTOMER, 1, &[Prompt::Chime]);
+            room.wire.packets.clear();
+            room.run(160);
+            let heard = room.samples_to(CUSTOMER);
+            let level = |hz| tone::level_of(hz, SAMPLE_RATE, &heard);
+            assert!(level(TONES_HZ[4]) > -15.0 && level(tone::CHIME_NOTES_HZ[0]) > -30.0);
+            room.run(400);
+            room.wire.events.clear();
+            room.converse();
+            room.wire.packets.clear();
+            room.run(400);
+            assert!(room.hears(CUSTOMER, AGENT) && room.hears(AGENT, CUSTOMER));
+            assert!(tone::level_of(TONES_HZ[4], SAMPLE_RATE, &room.samples_to(CUSTOMER)) < -60.0);
+        }
+    }
+}
+
+#[test]
 fn the_first_packet_shows_where_the_peer_is_and_strangers_are_ignored() {
     let mut room = Room::new(0);
     let behind_nat = SocketAddr::from(([198, 51, 100, 7], 61_000));

@@ -13,11 +13,15 @@ const CHIME_LEVEL_DBM0: f64 = -18.0;
 
 /// ピコン, at 8 kHz: 340 ms whose level while it sounds is about −18 dBm0.
 pub fn chime() -> Vec<i16> {
-    let mut samples: Vec<f64> = CHIME_NOTES_HZ.iter().flat_map(|&hz| note(hz)).collect();
-    let wanted = sine_rms(CHIME_LEVEL_DBM0 - FULL_SCALE_DBM0);
-    let scale = wanted / (samples.iter().map(|s| s * s).sum::<f64>() / samples.len() as f64).sqrt();
-    samples.iter_mut().for_each(|sample| *sample *= scale);
-    samples.into_iter().map(to_sample).collect()
+    let samples: Vec<f64> = CHIME_NOTES_HZ.iter().flat_map(|&hz| note(hz)).collect();
+    at_level(&samples, CHIME_LEVEL_DBM0 - FULL_SCALE_DBM0)
+}
+
+/// The same sound, as strong as a sine of `dbfs`.
+pub(super) fn at_level(samples: &[f64], dbfs: f64) -> Vec<i16> {
+    let rms = (samples.iter().map(|s| s * s).sum::<f64>() / samples.len().max(1) as f64).sqrt();
+    let scale = if rms > 0.0 { sine_rms(dbfs) / rms } else { 0.0 };
+    samples.iter().map(|sample| to_sample(sample * scale)).collect()
 }
 
 /// A sine of `dbfs` relative to a full-scale sine.

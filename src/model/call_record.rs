@@ -39,6 +39,8 @@ pub struct CallEnd {
 pub enum CallEnding {
     /// By this party, after the answer.
     HungUp(Side),
+    /// This party sent the other one to somebody else, or gave up its place: another call follows.
+    Transferred(Side),
     /// By the caller, before the answer.
     Cancelled,
     Busy,
@@ -71,6 +73,7 @@ impl CallEnding {
     pub fn as_str(self) -> &'static str {
         match self {
             CallEnding::HungUp(_) => "hung-up",
+            CallEnding::Transferred(_) => "transferred",
             CallEnding::Cancelled => "cancelled",
             CallEnding::Busy => "busy",
             CallEnding::Declined => "declined",
@@ -86,7 +89,7 @@ impl CallEnding {
     /// Which party ended it, if one did.
     pub fn by(self) -> Option<Side> {
         match self {
-            CallEnding::HungUp(side) => Some(side),
+            CallEnding::HungUp(side) | CallEnding::Transferred(side) => Some(side),
             CallEnding::Cancelled => Some(Side::Caller),
             CallEnding::Busy | CallEnding::Declined => Some(Side::Callee),
             CallEnding::NoAnswer

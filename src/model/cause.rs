@@ -76,7 +76,7 @@ impl Refusal {
 pub enum EndCause {
     /// The watched call ended (C1).
     CallEnded,
-    /// The extension left the call: transfer, park (C1, D7).
+    /// A party of the call was transferred (C1, D7).
     Transferred,
     /// The right was revoked, denied or ran out of hours.
     RightLost,

@@ -21,6 +21,8 @@ pub enum Prompt {
     EndedByRight,
     /// ピコン: a session begins (B1, B2). Made by the tone generator, not a file.
     Chime,
+    /// What a party on hold hears. Made by the tone generator, unless the administrator has a file.
+    MusicOnHold,
 }
 
 impl Prompt {
@@ -48,6 +50,7 @@ impl Prompt {
             Prompt::EndedByTransfer => "ended-by-transfer",
             Prompt::EndedByRight => "ended-by-right",
             Prompt::Chime => "chime",
+            Prompt::MusicOnHold => "music-on-hold",
         }
     }
 }

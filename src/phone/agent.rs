@@ -49,6 +49,7 @@ pub enum Command {
     Reject { call: CallNo, code: u16, reply: Reply<()> },
     HangUp { call: CallNo, reply: Reply<()> },
     Hold { call: CallNo, on: bool, reply: Reply<()> },
+    Refer { call: CallNo, number: String, replaces: Option<CallNo>, reply: Reply<()> },
     Info { call: CallNo, digit: Digit, reply: Reply<()> },
 }
 
@@ -83,6 +84,7 @@ enum Purpose {
     Register { expires_s: u32, reply: Option<Reply<()>> },
     Dial { call: CallNo },
     Hold { call: CallNo, on: bool, reply: Reply<()> },
+    Refer { call: CallNo, reply: Reply<()> },
     Info { call: CallNo, reply: Reply<()> },
     Bye { reply: Option<Reply<()>> },
 }
@@ -99,6 +101,8 @@ struct AgentCall {
     origin: Origin,
     keying: Keying,
     held: bool,
+    /// Who waits for the outcome of a transfer.
+    referral: Option<Reply<()>>,
     ended: watch::Sender<Option<Ended>>,
     stage: Stage,
 }
@@ -208,6 +212,7 @@ impl Agent {
             }
             Command::HangUp { call, reply } => self.hang_up(call, reply),
             Command::Hold { call, on, reply } => self.hold(call, on, reply),
+            Command::Refer { call, number, replaces, reply } => self.refer(call, &number, replaces, reply),
             Command::Info { call, digit, reply } => self.info(call, digit, reply),
         }
     }
@@ -252,7 +257,8 @@ impl Agent {
         self.next_call += 1;
         let call = CallNo(self.next_call);
         let (ended, seen) = watch::channel(None);
-        self.calls.insert(call, AgentCall { media: Arc::clone(&media), origin, keying, held: false, ended, stage });
+        let known = AgentCall { media: Arc::clone(&media), origin, keying, held: false, referral: None, ended, stage };
+        self.calls.insert(call, known);
         Ok(Line { call, commands, media, ended: seen, dtmf: self.config.dtmf })
     }
 

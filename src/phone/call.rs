@@ -110,6 +110,22 @@ impl Call {
         ask(&self.line.commands, |reply| Command::Hold { call, on: false, reply }).await
     }
 
+    /// Sends the other side to `number` (RFC 3515); done when it talks there, or an error with the status that kept it here.
+    /// Once it is gone this call ends by itself.
+    pub async fn transfer(&self, number: &str) -> Result<(), PhoneError> {
+        self.refer(number, None).await
+    }
+
+    /// Joins the other side to that of `other`, which is at `number` (RFC 3891).
+    pub async fn transfer_to(&self, other: &Call, number: &str) -> Result<(), PhoneError> {
+        self.refer(number, Some(other.line.call)).await
+    }
+
+    async fn refer(&self, number: &str, replaces: Option<CallNo>) -> Result<(), PhoneError> {
+        let (call, number) = (self.line.call, number.to_owned());
+        ask(&self.line.commands, |reply| Command::Refer { call, number, replaces, reply }).await
+    }
+
     /// Presses a key for 100 ms the phone's own way; done when the pause after it is over.
     pub async fn send_digit(&self, digit: Digit) -> Result<(), PhoneError> {
         let call = self.line.call;

@@ -6,5 +6,5 @@
 mod matrix;
 mod session;
 
-pub use matrix::{Conversation, Listener, hear_matrix};
+pub use matrix::{Conversation, Hold, Listener, hear_matrix};
 pub use session::{Act, Chime, Happening, MAX_ANNOUNCEMENT, Session, chime};

@@ -28,8 +28,8 @@ pub fn chime(mode: Mode, settings: &Settings) -> Chime {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Happening {
     CallEnded,
-    /// The extension left the call.
-    ExtensionLeft,
+    /// A party of the call was transferred.
+    Transferred,
     RightLost,
     SupervisorHungUp,
     EndedByAdministrator,
@@ -76,7 +76,7 @@ impl Session {
             (State::Live, Happening::CallEnded) => self.end(EndCause::CallEnded),
             (State::Live, Happening::EndedByAdministrator) => self.end(EndCause::EndedByAdministrator),
             (State::Live, Happening::Shutdown) => self.end(EndCause::Shutdown),
-            (State::Live, Happening::ExtensionLeft) => self.part(now, EndCause::Transferred, Prompt::EndedByTransfer),
+            (State::Live, Happening::Transferred) => self.part(now, EndCause::Transferred, Prompt::EndedByTransfer),
             (State::Live, Happening::RightLost) => self.part(now, EndCause::RightLost, Prompt::EndedByRight),
             (State::Live, Happening::SupervisorHungUp) => {
                 self.0 = State::Over;
@@ -90,10 +90,7 @@ impl Session {
             }
             (
                 State::Parting { .. },
-                Happening::CallEnded
-                | Happening::ExtensionLeft
-                | Happening::RightLost
-                | Happening::EndedByAdministrator,
+                Happening::CallEnded | Happening::Transferred | Happening::RightLost | Happening::EndedByAdministrator,
             )
             | (State::Over, _) => vec![],
         }
@@ -157,7 +154,7 @@ mod tests {
     fn an_announcement_that_does_not_end_is_cut_after_three_seconds() {
         let mut session = Session::default();
         let now = start();
-        session.handle(now, Happening::ExtensionLeft);
+        session.handle(now, Happening::Transferred);
         assert_eq!(session.poll_timeout(), Some(now + MAX_ANNOUNCEMENT));
         assert_eq!(session.handle_timeout(now + MAX_ANNOUNCEMENT), [Act::HangUp]);
     }
@@ -179,7 +176,7 @@ mod tests {
             let mut session = Session::default();
             let acts: Vec<Act> = happenings.iter().flat_map(|n| session.handle(now, match n {
                 0 => Happening::CallEnded,
-                1 => Happening::ExtensionLeft,
+                1 => Happening::Transferred,
                 2 => Happening::RightLost,
                 3 => Happening::SupervisorHungUp,
                 4 => Happening::EndedByAdministrator,

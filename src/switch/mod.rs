@@ -86,10 +86,9 @@ pub enum Event {
     CallEnded {
         call: CallId,
     },
-    /// A party left a call that goes on without it.
-    PartyLeft {
+    /// One party of a call was sent elsewhere, or another took its place: the call is over, and a new one follows it.
+    Transferred {
         call: CallId,
-        party: Party,
     },
 }
 

@@ -23,6 +23,9 @@ const TAIL_SAMPLES: usize = 1600;
 /// A tone this loud for that long is there.
 const PRESENT_DBFS: f64 = -24.0;
 
+/// The music on hold is about 10 dB louder in any second of it; a line without it, far quieter.
+pub const MUSIC_DBFS: f64 = -40.0;
+
 /// A frame with a sample this large is worth comparing.
 const LOUD: u16 = 300;
 /// Lost packets apart, a prompt arrives sample by sample.
@@ -163,6 +166,12 @@ pub fn all_of(call: &Call) -> Recording {
 /// What the phone hears from now on.
 pub async fn now(call: &Call) -> Recording {
     Recording::of(&call.listen(A_MOMENT).await)
+}
+
+/// In dB of a full-scale square wave.
+pub fn loudness(heard: &[i16]) -> f64 {
+    let energy: f64 = heard.iter().map(|sample| (f64::from(*sample) / f64::from(i16::MAX)).powi(2)).sum();
+    10.0 * (energy / heard.len().max(1) as f64).max(1e-12).log10()
 }
 
 #[track_caller]

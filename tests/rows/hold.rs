@@ -19,6 +19,12 @@ fn i1_i3_on_hold_the_agent_does_not_hear_the_whisper_and_on_resume_everything_re
             let (by_agent, by_supervisor) = tokio::join!(ear::now(&talk.agent), ear::now(&supervisor));
             assert_lacks("the agent on hold", &by_agent.last(0.8), &[SUPERVISOR_HZ, CUSTOMER_HZ]);
             assert_lacks("the supervisor on hold", &by_supervisor.last(0.8), &[CUSTOMER_HZ]);
+            let other = if std::ptr::eq(party, &talk.agent) { &talk.customer } else { &talk.agent };
+            assert!(
+                ear::loudness(&other.listen(ear::A_MOMENT).await) > ear::MUSIC_DBFS,
+                "who is on hold hears the music"
+            );
+            assert!(ear::loudness(&party.listen(ear::A_MOMENT).await) < ear::MUSIC_DBFS, "who holds does not");
             assert!(!supervisor.is_ended(), "the session survives the hold (F8)");
             party.resume().await.unwrap();
             ear::hears(&talk.agent, SUPERVISOR_HZ).await;

@@ -1,8 +1,8 @@
-//! Presence, format and level of every spoken prompt.
+//! Presence, format and level of every spoken prompt, and of the administrator's music on hold.
 
 use crate::cli::config::{Finding, Prompts};
 use crate::engine::prompts;
-use crate::model::Prompt;
+use crate::{media::clip::MAX_MUSIC_SECONDS, model::Prompt};
 use std::path::Path;
 
 const SAMPLE_RATE: u32 = 16_000;
@@ -14,7 +14,20 @@ const RMS_DBFS: std::ops::RangeInclusive<f64> = -35.0..=-10.0;
 const MAX_GOODBYE_MS: u64 = 3_000;
 
 pub fn check(chosen: &Prompts) -> Vec<Finding> {
-    Prompt::SPOKEN.into_iter().filter_map(|prompt| check_one(chosen, prompt).err()).collect()
+    let spoken = Prompt::SPOKEN.into_iter().map(|prompt| check_one(chosen, prompt));
+    spoken.chain(chosen.music.as_deref().map(check_music)).filter_map(Result::err).collect()
+}
+
+fn check_music(file: &Path) -> Result<(), Finding> {
+    let place = file.display().to_string();
+    let bytes = std::fs::read(file).map_err(|error| Finding::error(&place, None, error.to_string()))?;
+    let samples = read(&bytes).map_err(|why| Finding::error(&place, None, why))?;
+    let seconds = samples.len() as u64 / u64::from(SAMPLE_RATE);
+    if seconds > u64::from(MAX_MUSIC_SECONDS) {
+        let why = format!("lasts {seconds} s; music on hold may last {MAX_MUSIC_SECONDS} s, then it begins again");
+        return Err(Finding::error(place, None, why));
+    }
+    check_level(place, &samples)
 }
 
 fn check_one(chosen: &Prompts, prompt: Prompt) -> Result<(), Finding> {
@@ -29,7 +42,11 @@ fn check_one(chosen: &Prompts, prompt: Prompt) -> Result<(), Finding> {
         let why = format!("lasts {duration_ms} ms; at most {MAX_GOODBYE_MS} ms may follow the end of a session");
         return Err(Finding::error(place, None, why));
     }
-    match rms_dbfs(&samples) {
+    check_level(place, &samples)
+}
+
+fn check_level(place: String, samples: &[i16]) -> Result<(), Finding> {
+    match rms_dbfs(samples) {
         level if RMS_DBFS.contains(&level) => Ok(()),
         level => {
             let (low, high) = (RMS_DBFS.start(), RMS_DBFS.end());
@@ -69,8 +86,10 @@ mod tests {
     fn the_embedded_prompts_are_in_order() {
         for language in ["ja", "en"] {
             let language = language.to_owned().try_into().unwrap();
-            let told: Vec<String> =
-                check(&Prompts { dir: None, language }).iter().map(|finding| finding.to_string()).collect();
+            let told: Vec<String> = check(&Prompts { dir: None, language, music: None })
+                .iter()
+                .map(|finding| finding.to_string())
+                .collect();
             assert!(told.is_empty(), "{told:?}");
         }
     }

@@ -84,6 +84,7 @@ fn read_config(top: &mut Section<'_, '_>, base: &Path) -> Config {
         prompts: top.section("prompts", |prompts| Prompts {
             dir: read_dir(prompts, base, "prompts"),
             language: prompts.take("language").unwrap_or_default(),
+            music: read_music(prompts, base),
         }),
         ivr: top.section("ivr", read_ivr),
         max_concurrent_calls: top.section("calls", |calls| calls.take("max_concurrent").filter(|limit| *limit > 0)),
@@ -162,6 +163,14 @@ fn read_dir(section: &mut Section<'_, '_>, base: &Path, usual: &str) -> Option<P
     };
     let named = section.take_if("dir", is_folder).map(|dir| base.join(dir));
     named.or_else(|| Some(base.join(usual)).filter(|dir| dir.is_dir()))
+}
+
+fn read_music(prompts: &mut Section<'_, '_>, base: &Path) -> Option<PathBuf> {
+    let is_file = |file: &PathBuf| match base.join(file).is_file() {
+        true => Ok(()),
+        false => Err(format!("{}: no such file; leave the key out for the tune that is built in", file.display())),
+    };
+    prompts.take_if("music", is_file).map(|file| base.join(file))
 }
 
 fn read_ivr(ivr: &mut Section<'_, '_>) -> IvrLimits {

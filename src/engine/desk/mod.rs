@@ -131,10 +131,7 @@ impl Desk {
             Event::Played { leg, ticket } => self.played(now, leg, ticket),
             Event::HungUp { leg } => self.hung_up(now, leg),
             Event::CallEnded { call } => self.befall(now, |view| view.call == call, Happening::CallEnded),
-            Event::PartyLeft { call, party } => {
-                let gone = |view: &SessionView| view.call == call && party.is(&view.target);
-                self.befall(now, gone, Happening::ExtensionLeft);
-            }
+            Event::Transferred { call } => self.befall(now, |view| view.call == call, Happening::Transferred),
         }
     }
 

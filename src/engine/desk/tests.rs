@@ -232,6 +232,22 @@ fn a_session_ends_the_instant_its_call_ends_and_others_do_not() {
 }
 
 #[test]
+fn a_transfer_ends_the_session_with_an_announcement_and_the_end_of_the_call_behind_it_changes_nothing() {
+    let mut rig = Rig::new();
+    rig.listen(Mode::Whisper).forget();
+    let call = CallId::from(Ulid::from(1));
+    rig.tell(Event::Transferred { call }).tell(Event::CallEnded { call });
+    assert_eq!(rig.desk.sessions().count(), 0);
+    rig.after(spy::MAX_ANNOUNCEMENT);
+    insta::assert_snapshot!(rig.log(), @r"
+    detach
+    audit end transferred
+    play ended-by-transfer
+    hang up
+    ");
+}
+
+#[test]
 fn a_lost_right_ends_the_session_with_an_announcement_of_three_seconds_at_most() {
     let mut rig = Rig::new();
     rig.listen(Mode::Monitor).forget();

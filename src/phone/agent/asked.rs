@@ -1,6 +1,6 @@
 //! Requests of others, and what the user says to them.
 
-use super::{Agent, CallNo, MAX_CALLS, Purpose, Stage, now};
+use super::{Agent, CallNo, MAX_CALLS, Purpose, Stage, answer, now};
 use crate::{
     dtmf,
     phone::{
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO";
+const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, NOTIFY";
 
 impl Agent {
     pub(super) fn asked(&mut self, tx: ServerTx, flow: Flow, request: Request) {
@@ -45,6 +45,10 @@ impl Agent {
                 self.respond(tx, with_allow(request.reply(200, "")));
                 self.told(call, request);
             }
+            Method::Notify => {
+                self.respond(tx, request.reply(200, ""));
+                self.notified(call, &request.body);
+            }
             Method::Options => self.respond(tx, with_allow(request.reply(200, ""))),
             _ => self.respond(tx, with_allow(request.reply(405, ""))),
         }
@@ -56,6 +60,16 @@ impl Agent {
         if let (Some(call), Some(digit)) = (self.calls.get(&call), digit) {
             call.media.info(digit);
         }
+    }
+
+    /// How a transfer fares: the first line of a message (RFC 3515 §2.4.5).
+    fn notified(&mut self, call: CallNo, fragment: &[u8]) {
+        let status = fragment.strip_prefix(b"SIP/2.0 ").and_then(|rest| std::str::from_utf8(rest.get(..3)?).ok());
+        let Some(status) = status.and_then(|status| status.parse::<u16>().ok()).filter(|status| *status >= 200) else {
+            return;
+        };
+        let waits = self.calls.get_mut(&call).and_then(|known| known.referral.take());
+        answer(waits, if status < 300 { Ok(()) } else { Err(PhoneError::Refused(status)) });
     }
 
     fn rung(&mut self, tx: ServerTx, flow: Flow, request: Request) {

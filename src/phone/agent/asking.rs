@@ -8,7 +8,7 @@ use crate::{
         call::{Dialling, Ended},
     },
     sip::{
-        CSeq, ClientTx, Dialog, Flow, Method, Request, Response,
+        CSeq, ClientTx, Dialog, DialogId, Flow, Method, Request, Response,
         digest::{self, Challenge},
         sdp::{self, Origin},
     },
@@ -86,6 +86,24 @@ impl Agent {
         }
     }
 
+    pub(super) fn refer(&mut self, call: CallNo, number: &str, replaces: Option<CallNo>, reply: Reply<()>) {
+        let replaced = replaces.and_then(|other| self.calls.get(&other)).and_then(|other| match &other.stage {
+            Stage::Up { dialog, .. } => Some(dialog.id().clone()),
+            Stage::Dialling { .. } | Stage::Ringing { .. } => None,
+        });
+        let Some((mut refer, flow)) =
+            self.in_dialog(call, Method::Refer).filter(|_| replaced.is_some() == replaces.is_some())
+        else {
+            return answer(reply, Err(PhoneError::Gone));
+        };
+        let replaced = replaced.map(|DialogId { call_id, local_tag, remote_tag }| {
+            format!("?Replaces={call_id}%3Bto-tag%3D{remote_tag}%3Bfrom-tag%3D{local_tag}")
+        });
+        let target = format!("<sip:{number}@{}{}>", self.config.registrar, replaced.unwrap_or_default());
+        refer.headers.push("Refer-To", target);
+        self.send(refer, flow, Purpose::Refer { call, reply });
+    }
+
     pub(super) fn hold(&mut self, call: CallNo, on: bool, reply: Reply<()>) {
         let Some((mut invite, flow)) = self.in_dialog(call, Method::Invite) else {
             return answer(reply, Err(PhoneError::Gone));
@@ -135,6 +153,7 @@ impl Agent {
             Purpose::Register { expires_s, reply } => self.registered(expires_s, reply, &response),
             Purpose::Dial { call } => self.dialled(call, &sent.request, flow, &response),
             Purpose::Hold { call, on, reply } => self.held(call, on, reply, &sent.request, &response),
+            Purpose::Refer { call, reply } => self.referred(call, reply, &response),
             Purpose::Info { reply, .. } => answer(reply, verdict(&response)),
             Purpose::Bye { reply } => answer(reply, Ok(())),
         }
@@ -152,7 +171,7 @@ impl Agent {
                 self.undo_hold(call, on);
                 answer(reply, Err(error));
             }
-            Purpose::Info { reply, .. } => answer(reply, Err(error)),
+            Purpose::Refer { reply, .. } | Purpose::Info { reply, .. } => answer(reply, Err(error)),
             Purpose::Bye { reply } => answer(reply, Err(error)),
         }
     }
@@ -183,7 +202,7 @@ impl Agent {
                 }
             }
             // The dialog counts along.
-            Purpose::Hold { call, .. } | Purpose::Info { call, .. } => {
+            Purpose::Hold { call, .. } | Purpose::Refer { call, .. } | Purpose::Info { call, .. } => {
                 self.in_dialog(*call, method);
             }
             Purpose::Bye { .. } => {}
@@ -253,6 +272,14 @@ impl Agent {
             self.undo_hold(call, on);
         }
         answer(reply, verdict(response));
+    }
+
+    /// The transfer is under way: what becomes of it comes by NOTIFY.
+    fn referred(&mut self, call: CallNo, reply: Reply<()>, response: &Response) {
+        match self.calls.get_mut(&call) {
+            Some(known) if response.is_success() => known.referral = Some(reply),
+            Some(_) | None => answer(reply, verdict(response)),
+        }
     }
 
     fn undo_hold(&mut self, call: CallNo, on: bool) {

@@ -4,6 +4,7 @@ use super::{
     Embedded, Now,
     early::Early,
     leg::{Agreement, Leg, LegMedia, MediaPorts, Role, Unmet},
+    transfer::{Succession, Transfer},
     trunk::WayOut,
 };
 use crate::{
@@ -11,9 +12,12 @@ use crate::{
     media,
     model::{CallId, Codec, ExtensionNumber, LegId, Party, SessionId, Side, SrtpPolicy},
     sip::{ClientTx, Dialog, Flow, Headers, RELIABLE, Request, Scheme, ServerTx, SessionTimer, Transport, Uri, sdp},
-    spy::{Conversation, Listener},
+    spy::{Conversation, Hold, Listener},
 };
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 /// The most calls that stand at once, whatever the configuration says.
 pub(super) const MAX_CALLS: usize = 10_000;
@@ -31,6 +35,12 @@ pub(super) struct Call {
     pub since_unix_ms: u64,
     pub stage: Stage,
     pub listeners: BTreeMap<SessionId, Listener>,
+    /// Its one party is sending the other away.
+    pub transfer: Option<Transfer>,
+    /// It takes another call's place.
+    pub succeeds: Option<Succession>,
+    /// When a party on hold that could not be asked back is asked again.
+    pub resume_at: Option<Instant>,
 }
 
 pub(super) enum Stage {
@@ -40,6 +50,8 @@ pub(super) enum Stage {
         early: Option<ClientTx>,
         deadline: Instant,
         best: u16,
+        /// The called phone has sent its callers to another.
+        forwarded: bool,
         /// Of a call that goes out.
         way_out: Option<WayOut>,
     },
@@ -96,8 +108,8 @@ impl From<u16> for Refused {
 /// A change of media on its way from one party to the other.
 pub(super) struct Renegotiation {
     pub from: Side,
-    pub tx: ServerTx,
-    pub request: Request,
+    /// `None` when it was our own wish.
+    pub asked: Option<(ServerTx, Request)>,
     pub client: ClientTx,
     /// When the other party is given up; `None` once it was.
     pub deadline: Option<Instant>,
@@ -106,6 +118,45 @@ pub(super) struct Renegotiation {
 }
 
 impl Call {
+    /// In which `callee` is yet to be rung.
+    pub fn ringing(
+        id: CallId,
+        caller: LegId,
+        callee: LegId,
+        now: Now,
+        patience: Duration,
+        way_out: Option<WayOut>,
+    ) -> Self {
+        let deadline = now.instant + patience;
+        let stage = Stage::Ringing { branches: vec![], early: None, deadline, best: 480, forwarded: false, way_out };
+        Self::new(id, caller, callee, now, stage)
+    }
+
+    pub fn new(id: CallId, caller: LegId, callee: LegId, now: Now, stage: Stage) -> Self {
+        Self {
+            id,
+            caller,
+            callee,
+            begun_unix_ms: now.unix_ms,
+            since_unix_ms: now.unix_ms,
+            stage,
+            listeners: BTreeMap::new(),
+            transfer: None,
+            succeeds: None,
+            resume_at: None,
+        }
+    }
+
+    /// Whether it counts among concurrent calls (A6): while it waits to take another one's place, that one does.
+    fn counts(&self) -> bool {
+        self.succeeds.is_none() || matches!(self.stage, Stage::Talking { .. })
+    }
+
+    /// It is up, and nothing about it is being changed.
+    pub fn is_settled(&self) -> bool {
+        matches!(self.stage, Stage::Talking { renegotiation: None }) && self.transfer.is_none()
+    }
+
     pub fn leg(&self, side: Side) -> LegId {
         match side {
             Side::Caller => self.caller,
@@ -117,7 +168,8 @@ impl Call {
     pub fn deadline(&self) -> Option<Instant> {
         match &self.stage {
             Stage::Ringing { deadline, .. } => Some(*deadline),
-            Stage::Talking { renegotiation } => renegotiation.as_ref()?.deadline,
+            Stage::Talking { renegotiation: Some(pending) } => pending.deadline,
+            Stage::Talking { renegotiation: None } => self.resume_at,
         }
     }
 
@@ -129,8 +181,8 @@ impl Call {
         }
     }
 
-    pub fn conversation(&self, on_hold: bool) -> Conversation {
-        Conversation { caller: self.caller, callee: self.callee, on_hold }
+    pub fn conversation(&self, hold: Hold) -> Conversation {
+        Conversation { caller: self.caller, callee: self.callee, hold }
     }
 }
 
@@ -189,36 +241,25 @@ impl<P: MediaPorts> Embedded<P> {
         if self.draining {
             return Err(STOPPING);
         }
-        if self.calls.len() >= limit {
+        if self.calls.values().filter(|call| call.counts()).count() >= limit {
             return Err(ALL_LINES_BUSY);
         }
         let id: CallId = self.ids.make(now.unix_ms);
         let role = Role::Party { call: id, side: Side::Caller };
         let caller = self.incoming_leg(now, tx, flow, request, source, role)?;
-        let callee = self.ids.make(now.unix_ms);
-        let media = match self.open_media(callee, way, self.policy_of(&party)) {
-            Ok(media) => media,
-            Err(code) => {
-                self.close_leg(caller);
-                return Err(code.into());
-            }
-        };
-        let role = Role::Party { call: id, side: Side::Callee };
-        let leg = Leg::new(now.instant, self.entropy.bits() as u32, role, party, way, media);
-        self.legs.insert(callee, leg);
-        let deadline = now.instant + self.config.ring_timeout;
-        let stage = Stage::Ringing { branches: vec![], early: None, deadline, best: 480, way_out };
-        let call = Call {
-            id,
-            caller,
-            callee,
-            begun_unix_ms: now.unix_ms,
-            since_unix_ms: now.unix_ms,
-            stage,
-            listeners: BTreeMap::new(),
-        };
-        self.calls.insert(id, call);
+        let callee = self.called_leg(now, id, party, way).inspect_err(|_| self.close_leg(caller))?;
+        self.calls.insert(id, Call::ringing(id, caller, callee, now, self.config.ring_timeout, way_out));
         self.record(id, None);
+        Ok(id)
+    }
+
+    /// A leg for a phone that is yet to be rung.
+    pub(super) fn called_leg(&mut self, now: Now, call: CallId, party: Party, flow: Flow) -> Result<LegId, u16> {
+        let id = self.ids.make(now.unix_ms);
+        let media = self.open_media(id, flow, self.policy_of(&party))?;
+        let role = Role::Party { call, side: Side::Callee };
+        let leg = Leg::new(now.instant, self.entropy.bits() as u32, role, party, flow, media);
+        self.legs.insert(id, leg);
         Ok(id)
     }
 
@@ -311,10 +352,11 @@ impl<P: MediaPorts> Embedded<P> {
         self.legs.get_mut(&id)?.media.take_answer(answer, &self.config.codecs).ok()
     }
 
-    /// What we declare to a phone: the direction that its other party leaves us.
+    /// What we declare to a phone: that it will hear its other party, or the music when that one holds it, and is heard
+    /// unless it is on hold.
     pub(super) fn toward(&self, id: LegId) -> sdp::Direction {
         let other = self.beside(id).and_then(|other| self.legs.get(&other));
-        other.map_or(sdp::Direction::SendRecv, |leg| leg.media.direction())
+        other.map_or(sdp::Direction::SendRecv, |leg| sdp::Direction::new(true, leg.media.direction().receives()))
     }
 
     fn beside(&self, id: LegId) -> Option<LegId> {

@@ -6,15 +6,15 @@ use crate::{
     dialplan::Route,
     model::ExtensionNumber,
     sip::{
-        Flow, Method, Request, ServerTx, Uri, dialog_info,
+        Flow, Method, Replaces, Request, ServerTx, Uri, dialog_info,
         digest::{Algorithm, Asker, Verdict},
     },
     switch::Event,
 };
 use percent_encoding::percent_decode_str;
 
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REGISTER, SUBSCRIBE";
-pub(super) const SUPPORTED: &str = "timer, 100rel";
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, REGISTER, SUBSCRIBE";
+pub(super) const SUPPORTED: &str = "timer, 100rel, replaces";
 pub(super) const ACCEPT: &str = "application/sdp, application/dtmf-relay, application/dtmf";
 
 impl<P: MediaPorts> Embedded<P> {
@@ -55,6 +55,11 @@ impl<P: MediaPorts> Embedded<P> {
             return self.call_from_trunk(now, tx, flow, request, trunk);
         }
         let Some(source) = self.admit(now, tx, flow, &request) else { return };
+        match Replaces::of(&request.headers) {
+            Ok(None) => {}
+            Ok(Some(replaces)) => return self.replace(now, tx, flow, &request, source, &replaces),
+            Err(_) => return self.respond(now, tx, &request, 400),
+        }
         let Ok(uri) = request.parsed_uri() else { return self.respond(now, tx, &request, 416) };
         match self.dialplan.route(uri.user.as_deref().unwrap_or_default()) {
             Route::Extension(target) => {

@@ -179,6 +179,11 @@ impl LegMedia {
         }
     }
 
+    /// Another phone is rung in place of the one that described itself.
+    pub fn forget_answer(&mut self) {
+        (self.remote, self.codec) = (None, None);
+    }
+
     /// As the phone sees it.
     pub fn direction(&self) -> sdp::Direction {
         self.remote.as_ref().map_or(sdp::Direction::SendRecv, |remote| remote.session.direction)

@@ -5,9 +5,9 @@
 //! Who may call at all is settled in `door`; a call is set up in `call`, `ring` and `early`, changed and ended in `talk`; legs
 //! that dialled a feature code, and supervisors attached to a call, live in `guest`; phones that vanished are found out in
 //! `pulse`; `refresh` keeps sessions alive, `update` is how phones do; `farewell` ends dialogs whose messages cross; the world
-//! outside is reached through `trunk`, phones behind a NAT are kept within reach by `nat`; what is kept of a call is made in `record`; phones that watch others are told in
-//! `presence`.
-//! Absent on purpose: sign-in, rights and prompts (the desk), sockets (`MediaPorts` binds them), transfer.
+//! outside is reached through `trunk`, phones behind a NAT are kept within reach by `nat`; `transfer` lets another call take
+//! the place of one; what is kept of a call is made in `record`; phones that watch others are told in `presence`.
+//! Absent on purpose: sign-in, rights and prompts (the desk), sockets (`MediaPorts` binds them).
 
 mod call;
 mod directory;
@@ -25,6 +25,7 @@ mod ring;
 mod talk;
 #[cfg(test)]
 mod tests;
+mod transfer;
 mod trunk;
 mod update;
 
@@ -42,6 +43,7 @@ use crate::{
         Wakeups,
         digest::{Algorithm, Authenticator},
     },
+    spy::Hold,
 };
 use call::{Branch, Call, Refused, Stage};
 use farewell::Farewell;
@@ -472,7 +474,7 @@ impl<P: MediaPorts> Embedded<P> {
             callee: self.legs.get(&call.callee)?.party.clone(),
             state: match &call.stage {
                 Stage::Ringing { .. } => CallState::Ringing,
-                Stage::Talking { .. } if self.on_hold(call) => CallState::OnHold,
+                Stage::Talking { .. } if self.hold(call) != Hold::Off => CallState::OnHold,
                 Stage::Talking { .. } => CallState::Talking,
             },
             since_unix_ms: call.since_unix_ms,

@@ -135,7 +135,7 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     /// RFC 3261 §14.1: whoever chose the Call-ID waits 2.1 to 4 s, the other one up to 2 s, in steps of 10 ms.
-    fn glare_pause(&mut self, id: LegId) -> Duration {
+    pub(super) fn glare_pause(&mut self, id: LegId) -> Duration {
         let chosen_here =
             self.legs.get(&id).and_then(|leg| leg.dialog.as_ref()).is_some_and(|dialog| dialog.chose_call_id());
         let random = self.entropy.bits();

@@ -4,11 +4,12 @@ use super::{
     Embedded, Now, Purpose,
     call::{Branch, Call, Stage, speaks_of_sips},
     leg::{Leg, MediaPorts},
+    transfer::Succession,
     trunk,
 };
 use crate::{
     media,
-    model::{CallEnd, CallEnding, CallId, Codec, HearMatrix, LegId, Party},
+    model::{CallEnd, CallEnding, CallId, Codec, ExtensionNumber, HearMatrix, LegId, Party},
     sip::{CSeq, ClientTx, Flow, Method, NameAddr, Request, Response, Uri, sdp},
     switch::Event,
 };
@@ -54,6 +55,9 @@ impl<P: MediaPorts> Embedded<P> {
         request.headers.push("CSeq", "1 INVITE");
         self.introduce(flow, speaks_of_sips(&request), &mut request.headers);
         self.ask_session(id, &mut request);
+        if let Some(referrer) = self.calls.get(&id).and_then(|call| self.referred_by(call)) {
+            request.headers.push("Referred-By", referrer);
+        }
         request.set_body(sdp::CONTENT_TYPE, offer);
         request
     }
@@ -79,6 +83,10 @@ impl<P: MediaPorts> Embedded<P> {
             101..=199 => {}
             422 if self.ring_again(now, call, tx, response) => {}
             200..=299 => self.answered(now, call, tx, flow, response),
+            300..=399 => {
+                self.by_client_tx.remove(&tx);
+                self.forward(now, call, tx, response);
+            }
             code => {
                 self.by_client_tx.remove(&tx);
                 self.branch_failed(now, call, tx, code);
@@ -110,6 +118,10 @@ impl<P: MediaPorts> Embedded<P> {
     fn progress(&mut self, now: Now, id: CallId, tx: ClientTx, response: &Response) {
         let Some(call) = self.calls.get(&id) else { return };
         let (caller, callee) = (call.caller, call.callee);
+        if let Some(Succession { of, .. }) = &call.succeeds {
+            // Whoever waits hears the music until somebody answers.
+            return self.transfer_progress(now, *of, response.code);
+        }
         let codec = self.take_answer(callee, &response.body);
         if let (Some(_), Some(Call { stage: Stage::Ringing { early, .. }, .. })) = (codec, self.calls.get_mut(&id)) {
             *early = Some(tx);
@@ -158,6 +170,9 @@ impl<P: MediaPorts> Embedded<P> {
             call.stage = Stage::Talking { renegotiation: None };
             call.since_unix_ms = now.unix_ms;
         }
+        if let Some(Call { succeeds: Some(Succession { of, .. }), .. }) = self.calls.get(&id) {
+            return self.transfer_succeeded(now, id, *of);
+        }
         self.agree(caller, codec);
         self.join(id);
         self.record(id, None);
@@ -165,7 +180,7 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     /// The caller takes the callee's codec if it offered it, so that packets need no transcoding.
-    fn agree(&mut self, caller: LegId, codec: Codec) {
+    pub(super) fn agree(&mut self, caller: LegId, codec: Codec) {
         if let Some(Leg { media, .. }) = self.legs.get_mut(&caller)
             && !media.codec_told
             && media.shared(&self.config.codecs).contains(&codec)
@@ -196,6 +211,42 @@ impl<P: MediaPorts> Embedded<P> {
         }
     }
 
+    /// A phone sends its callers elsewhere (RFC 3261 §8.1.3.4): to an extension, and once, so that phones that forward to
+    /// each other make no circle.
+    fn forward(&mut self, now: Now, id: CallId, tx: ClientTx, response: &Response) {
+        let contacts = response.headers.addresses("Contact").unwrap_or_default();
+        let mut targets = contacts.iter().filter_map(|contact| self.callable(now, &contact.parsed_uri().ok()?).ok());
+        let is_in_call = |number: &ExtensionNumber| self.calls.get(&id).is_some_and(|call| self.is_in(call, number));
+        // What was agreed to encrypt, or not, for the one phone holds for the other.
+        let called =
+            self.calls.get(&id).and_then(|call| self.legs.get(&call.callee)).map(|leg| self.policy_of(&leg.party));
+        let alike = |number: &ExtensionNumber| called == Some(self.policy_of(&number.clone().into()));
+        let target = targets.find(|number| !is_in_call(number) && alike(number));
+        let Some(Call { stage: Stage::Ringing { branches, early, forwarded, way_out, .. }, caller, callee, .. }) =
+            self.calls.get_mut(&id)
+        else {
+            return;
+        };
+        let (Some(target), false, None) = (target, *forwarded, way_out) else {
+            return self.branch_failed(now, id, tx, response.code);
+        };
+        *forwarded = true;
+        let gone = branches.iter().position(|branch| branch.tx == tx).map(|index| branches.swap_remove(index));
+        let (caller, callee) = (*caller, *callee);
+        if early.take().is_some() {
+            self.media(media::Command::Hear(HearMatrix::silent([caller, callee])));
+        }
+        if let Some(branch) = gone {
+            self.forget_early(&branch);
+        }
+        self.abandon_branches(now, id);
+        if let Some(leg) = self.legs.get_mut(&callee) {
+            leg.party = target.into();
+            leg.media.forget_answer();
+        }
+        self.ring(now, id);
+    }
+
     /// Ends a call that nobody answered: the caller hears `code`, the phones stop ringing.
     pub(super) fn give_up(&mut self, now: Now, id: CallId, code: u16, cause: CallEnding) {
         let ringing = matches!(self.calls.get(&id), Some(Call { stage: Stage::Ringing { .. }, .. }));
@@ -205,9 +256,14 @@ impl<P: MediaPorts> Embedded<P> {
         self.abandon_branches(now, id);
         self.record(id, Some(CallEnd { at_ms: now.unix_ms, cause, sip_status: Some(code) }));
         if let Some(call) = self.calls.remove(&id) {
-            self.answer_invite(now, call.caller, code, false);
-            self.close_leg(call.caller);
             self.close_leg(call.callee);
+            match call.succeeds {
+                Some(Succession { of, .. }) => self.transfer_failed(now, of, code),
+                None => {
+                    self.answer_invite(now, call.caller, code, false);
+                    self.close_leg(call.caller);
+                }
+            }
             self.event(Event::CallEnded { call: id });
         }
     }
@@ -217,6 +273,7 @@ impl<P: MediaPorts> Embedded<P> {
         for id in self.calls.values().filter(late).map(|call| call.id).collect::<Vec<_>>() {
             self.give_up(now, id, 480, CallEnding::NoAnswer);
             self.give_up_renegotiation(now, id);
+            self.resume_again(now, id);
         }
     }
 

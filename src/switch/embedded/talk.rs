@@ -10,13 +10,13 @@ use crate::{
     dtmf, media,
     model::{CallEnd, CallEnding, CallId, Digit, LegId, Party, Side},
     sip::{ClientTx, DialogId, Flow, Method, Request, Response, ServerTx, SessionTimer, sdp},
-    spy,
+    spy::{self, Hold},
     switch::Event,
 };
 use std::time::Duration;
 
 /// How long a phone may take over a change of media: nobody needs to be asked.
-const RENEGOTIATION_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const RENEGOTIATION_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl<P: MediaPorts> Embedded<P> {
     /// A request inside a dialog of ours.
@@ -42,6 +42,7 @@ impl<P: MediaPorts> Embedded<P> {
             Method::Prack => self.prack(now, tx, flow, id, request),
             Method::Update => self.update(now, tx, id, request),
             Method::Info => self.info(now, tx, id, &request),
+            Method::Refer => self.refer(now, tx, id, &request),
             Method::Options => self.options(tx, &request),
             _ => self.not_allowed(tx, &request),
         }
@@ -94,10 +95,15 @@ impl<P: MediaPorts> Embedded<P> {
             let (code, cause) = if hung_up { (487, CallEnding::Cancelled) } else { (480, cause) };
             return self.give_up(now, id, code, cause);
         }
+        if self.leaves_by_transfer(now, id, cause) {
+            return;
+        }
         self.record(id, Some(CallEnd { at_ms: now.unix_ms, cause, sip_status: None }));
         let Some(call) = self.calls.remove(&id) else { return };
         if let Stage::Talking { renegotiation: Some(pending) } = &call.stage {
-            self.respond(now, pending.tx, &pending.request, 487);
+            if let Some((tx, request)) = &pending.asked {
+                self.respond(now, *tx, request, 487);
+            }
             let there = self.legs.get(&call.leg(pending.from.other())).and_then(|leg| leg.dialog.clone());
             if let Some(dialog) = there.map(Box::new) {
                 self.by_client_tx.insert(pending.client, Purpose::Outlived { dialog });
@@ -191,10 +197,11 @@ impl<P: MediaPorts> Embedded<P> {
         request: Request,
         offer: sdp::Description,
     ) {
-        let Some(Call { stage: Stage::Talking { renegotiation }, caller, callee, .. }) = self.calls.get(&id) else {
+        let Some(Call { stage: Stage::Talking { renegotiation }, caller, callee, transfer, .. }) = self.calls.get(&id)
+        else {
             return self.respond(now, tx, &request, 491);
         };
-        if renegotiation.is_some() {
+        if renegotiation.is_some() || transfer.is_some() {
             return self.respond(now, tx, &request, 491);
         }
         let (here, there) = if from == Side::Caller { (*caller, *callee) } else { (*callee, *caller) };
@@ -219,7 +226,8 @@ impl<P: MediaPorts> Embedded<P> {
         self.by_client_tx.insert(client, Purpose::Renegotiate { call: id });
         if let Some(Call { stage: Stage::Talking { renegotiation }, .. }) = self.calls.get_mut(&id) {
             let deadline = Some(now.instant + RENEGOTIATION_TIMEOUT);
-            *renegotiation = Some(Box::new(Renegotiation { from, tx, request, client, deadline, before }));
+            *renegotiation =
+                Some(Box::new(Renegotiation { from, asked: Some((tx, request)), client, deadline, before }));
         }
         self.join(id);
     }
@@ -248,25 +256,33 @@ impl<P: MediaPorts> Embedded<P> {
         self.session_answered(now, there, response);
         self.take_answer(there, &response.body);
         self.join(id);
-        self.confirm(now, pending.tx, here, &pending.request);
+        match pending.asked {
+            Some((tx, request)) => self.confirm(now, tx, here, &request),
+            None => self.resumed(now, id, pending.from.other()),
+        }
     }
 
     /// The other party would not: everything stays as it was.
     pub(super) fn renegotiation_failed(&mut self, now: Now, id: CallId, code: u16) {
-        let Some((pending, here, _)) = self.take_renegotiation(id) else { return };
+        let Some((pending, here, there)) = self.take_renegotiation(id) else { return };
         if let Some(leg) = self.legs.get_mut(&here) {
             leg.media.return_to(pending.before);
         }
         self.join(id);
-        self.respond(now, pending.tx, &pending.request, code);
-        if matches!(code, 408 | 481) {
-            self.end_call(now, id, CallEnding::PhoneLost);
+        if let Some((tx, request)) = &pending.asked {
+            self.respond(now, *tx, request, code);
+        }
+        match (code, pending.asked) {
+            (408 | 481, _) => self.end_call(now, id, CallEnding::PhoneLost),
+            (491, None) => self.resume_later(now, id, there),
+            (_, None) => self.resumed(now, id, pending.from.other()),
+            (_, Some(_)) => {}
         }
     }
 
     /// The party that asked thinks better of it; what the other one says decides all the same (RFC 3261 §9.1).
     pub(super) fn cancel_renegotiation(&mut self, now: Now, tx: ServerTx) {
-        let asked = |call: &&Call| matches!(&call.stage, Stage::Talking { renegotiation: Some(one) } if one.tx == tx);
+        let asked = |call: &&Call| matches!(&call.stage, Stage::Talking { renegotiation: Some(one) } if one.asked.as_ref().is_some_and(|(asked, _)| *asked == tx));
         if let Some(id) = self.calls.values().find(asked).map(|call| call.id) {
             self.give_up_renegotiation(now, id);
         }
@@ -395,19 +411,25 @@ impl<P: MediaPorts> Embedded<P> {
         self.media(media::Command::Info { leg: id, digit });
     }
 
-    /// Either party holding the other puts the call on hold.
-    pub(super) fn on_hold(&self, call: &Call) -> bool {
-        [call.caller, call.callee]
-            .iter()
-            .filter_map(|leg| self.legs.get(leg))
-            .any(|leg| leg.media.direction() != sdp::Direction::SendRecv)
+    /// A party that does not listen holds the other one (RFC 3264 §8.4); so does one that is sending it elsewhere.
+    pub(super) fn hold(&self, call: &Call) -> Hold {
+        if let Some(transfer) = &call.transfer {
+            return Hold::By(transfer.by);
+        }
+        let holds = |leg| self.legs.get(&leg).is_some_and(|leg| !leg.media.direction().receives());
+        match (holds(call.caller), holds(call.callee)) {
+            (false, false) => Hold::Off,
+            (true, false) => Hold::By(Side::Caller),
+            (false, true) => Hold::By(Side::Callee),
+            (true, true) => Hold::ByBoth,
+        }
     }
 
     /// Makes the media plane obey the matrix as it now is.
     pub(super) fn hear(&mut self, id: CallId) {
         let Some(call) = self.calls.get(&id) else { return };
         let listeners: Vec<_> = call.listeners.values().copied().collect();
-        let matrix = spy::hear_matrix(&call.conversation(self.on_hold(call)), &listeners);
+        let matrix = spy::hear_matrix(&call.conversation(self.hold(call)), &listeners);
         self.media(media::Command::Hear(matrix));
     }
 }

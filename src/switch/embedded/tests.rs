@@ -5,6 +5,7 @@ mod changes;
 mod descriptions;
 mod early;
 mod ends;
+mod hears;
 mod keys;
 mod nat;
 mod network;
@@ -16,6 +17,7 @@ mod secure;
 mod sessions;
 mod strangers;
 mod torture;
+mod transfer;
 mod trunks;
 mod world;
 
@@ -51,7 +53,7 @@ struct Rig {
     inbox: Vec<(SocketAddr, Message)>,
     events: Vec<Event>,
     matrices: Vec<HearMatrix>,
-    /// Commands for the media plane beside those for which there is a place of their own.
+    /// Commands for the media plane, those among them for which there is a place of their own.
     media: Vec<media::Command>,
     bindings: usize,
     records: Vec<CallRecord>,
@@ -147,9 +149,14 @@ impl Rig {
                     Parsed::Message(message) => self.inbox.push((transmit.flow.remote, message)),
                     Parsed::Reject(_) | Parsed::KeepAlive | Parsed::Ignore => panic!("the switch sent nonsense"),
                 },
-                Output::Media(media::Command::Hear(matrix)) => self.matrices.push(matrix),
-                Output::Media(media::Command::Close { leg }) => self.closed.push(leg),
-                Output::Media(command) => self.media.push(command),
+                Output::Media(command) => {
+                    match &command {
+                        media::Command::Hear(matrix) => self.matrices.push(matrix.clone()),
+                        media::Command::Close { leg } => self.closed.push(*leg),
+                        _ => {}
+                    }
+                    self.media.push(command);
+                }
                 Output::Event(event) => self.events.push(event),
                 Output::Record(CallNote::Row(record)) => self.records.push(record),
                 Output::Record(CallNote::Quality { call, side, quality }) => self.qualities.push((call, side, quality)),

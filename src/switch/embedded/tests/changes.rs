@@ -25,6 +25,42 @@ fn text(body: &[u8]) -> String {
     String::from_utf8(body.to_vec()).unwrap()
 }
 
+/// The three ways to say it: by direction, by silence, and as of old (RFC 2543).
+#[test]
+fn who_is_put_on_hold_in_whatever_words_is_offered_the_music_and_hears_it_until_the_call_is_resumed() {
+    let unspecified = |phone: &str| text(&sdp_of(phone, "sendrecv")).replace("c=IN IP4 192.0.2.10", "c=IN IP4 0.0.0.0");
+    let words = [sdp_of("1000", "sendonly"), sdp_of("1000", "inactive"), unspecified("1000").into_bytes()];
+    for words in words {
+        let mut rig = Rig::new();
+        let (ok, _) = rig.talk();
+        let call = rig.switch.calls.values().next().unwrap();
+        let (caller, callee) = (call.caller, call.callee);
+        for cseq in [3, 5] {
+            let mut hold = rig.in_dialog("1000", Method::Invite, &ok, cseq);
+            hold.set_body("application/sdp", words.clone());
+            rig.send("1000", &Message::Request(hold));
+            let passed_on = rig.received("1001", Method::Invite);
+            assert!(text(&passed_on.body).contains("a=sendonly"), "{}", text(&passed_on.body));
+            rig.answer("1001", &passed_on, 200, sdp_of("1001", "recvonly"));
+            let held = rig.response("1000", 200);
+            rig.ack("1000", &held);
+            let matrix = rig.matrices.last().unwrap();
+            assert!(matrix.hears_music(callee) && !matrix.hears_music(caller) && !matrix.hears(callee, caller));
+            assert_eq!(rig.call().state, CallState::OnHold);
+            let mut resume = rig.in_dialog("1000", Method::Invite, &ok, cseq + 1);
+            resume.set_body("application/sdp", sdp_of("1000", "sendrecv"));
+            rig.send("1000", &Message::Request(resume));
+            let passed_on = rig.received("1001", Method::Invite);
+            assert!(text(&passed_on.body).contains("a=sendrecv"), "{}", text(&passed_on.body));
+            rig.answer("1001", &passed_on, 200, sdp_of("1001", "sendrecv"));
+            let resumed = rig.response("1000", 200);
+            rig.ack("1000", &resumed);
+            let matrix = rig.matrices.last().unwrap();
+            assert!(!matrix.hears_music(callee) && matrix.hears(callee, caller) && matrix.hears(caller, callee));
+        }
+    }
+}
+
 #[test]
 fn a_hold_that_is_cancelled_leaves_the_call_as_it_was() {
     let mut rig = Rig::new();

@@ -112,8 +112,14 @@ impl Room {
 
     fn describe(&self, line: usize, direction: sdp::Direction) -> Vec<u8> {
         let Line { rtp, codec, .. } = &self.lines[line];
-        let local =
-            sdp::Local { address: *rtp, codecs: vec![*codec], events: false, direction, ptime: 20, secured: None };
+        let local = sdp::Local {
+            address: *rtp,
+            codecs: vec![*codec],
+            events: false,
+            direction,
+            ptime: 20,
+            secured: sdp::Secured::default(),
+        };
         sdp::offer(&sdp::Origin::new(1), &local, None)
     }
 

@@ -126,6 +126,44 @@ fn changes_that_collide_are_refused_with_491_and_succeed_after_a_pause() {
 }
 
 #[test]
+fn a_call_is_sent_to_a_third_phone_and_its_transferor_is_let_go() {
+    let engine = Engine::with_an_office();
+    let waiting = callee(&engine, "2000", "answer").start(engine.sip);
+    let third = callee(&engine, "3000", "answer-and-end").start(engine.sip);
+    let transferor = call(&engine, "1000", "transfer", "2000").with("transferee", "3000").start(engine.sip);
+    transferor.expect_success();
+    let told = third.expect_success();
+    assert!(told.contains("Referred-By: <sip:1000@"), "{told}");
+    waiting.expect_success();
+}
+
+#[test]
+fn a_transfer_to_what_may_not_be_called_is_refused_and_the_call_goes_on() {
+    let engine = Engine::with_an_office();
+    for (transferee, status) in [("0070", 403), ("80070", 403), ("4444", 404), ("3000", 480), ("2000", 486)] {
+        let waiting = callee(&engine, "2000", "answer").start(engine.sip);
+        let transferor = call(&engine, "1000", "transfer-refused", "2000").with("transferee", transferee);
+        both_succeed(transferor.with("talk_ms", 300).with("status", status).start(engine.sip), waiting);
+    }
+}
+
+#[test]
+fn an_invite_takes_the_place_of_another_call_of_the_same_phone() {
+    let engine = Engine::with_an_office();
+    let waiting = callee(&engine, "2000", "answer").start(engine.sip);
+    both_succeed(call(&engine, "1000", "replace", "2000").start(engine.sip), waiting);
+}
+
+#[test]
+fn a_call_that_a_phone_sends_on_rings_at_the_other() {
+    let engine = Engine::with_an_office();
+    let first = callee(&engine, "2000", "send-on").with("other", "3000").start(engine.sip);
+    let second = callee(&engine, "3000", "answer").start(engine.sip);
+    both_succeed(call(&engine, "1000", "call", "2000").start(engine.sip), second);
+    first.expect_success();
+}
+
+#[test]
 fn what_cannot_be_dialled_is_refused_with_the_right_status() {
     let engine = Engine::with_an_office();
     let refusals = [

@@ -23,3 +23,4 @@ mod records;
 mod secrets;
 mod secure;
 mod tones;
+mod transfer;

@@ -14,7 +14,11 @@ use sasayaki::{
     sip::{Transport, transport::Tls},
     tls,
 };
-use std::time::Duration;
+use std::{
+    net::{Ipv4Addr, UdpSocket},
+    time::Duration,
+};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 
@@ -127,6 +131,32 @@ fn a1_a3_a4_who_hears_whom_is_the_same_whichever_legs_are_secured() {
 }
 
 #[test]
+fn srtp_that_is_required_of_an_extension_or_off_holds_from_the_next_call_on() {
+    row(async {
+        let office = Office::open();
+        let plain = office.phone(&office.agent(), AGENT_HZ).await;
+        let secured = office.phone_with(&office.customer(), CUSTOMER_HZ, |config| config.srtp = Required).await;
+        let (number, other) = (office.agent(), office.customer());
+        let policy = |policy: &str| {
+            for number in [&number, &other] {
+                office.engine.run_ok(&["extension", "set", number, "--srtp", policy], "");
+            }
+        };
+        let (one, two) = connect(&plain, &secured, &other).await;
+        assert!(!one.is_secured() && two.is_secured());
+        policy("required");
+        ear::hears(&one, CUSTOMER_HZ).await;
+        one.hang_up().await.unwrap();
+        assert_eq!(plain.call(&other).await.err(), Some(PhoneError::Refused(488)));
+        assert_eq!(plain.call(MONITOR).await.err(), Some(PhoneError::Refused(488)));
+        let (to_plain, answer) = tokio::join!(secured.call(&number), async { plain.incoming().await?.accept().await });
+        assert_eq!((to_plain.err(), answer.err()), (Some(PhoneError::Refused(488)), Some(PhoneError::NoCommonCodec)));
+        policy("off");
+        assert_eq!(secured.call(&number).await.err(), Some(PhoneError::Refused(488)));
+    });
+}
+
+#[test]
 fn no_key_stands_in_the_log() {
     row(async {
         let office = Office::alone(&format!("{PATIENT}[log]\nlevel = \"trace\"\n"));
@@ -137,5 +167,44 @@ fn no_key_stands_in_the_log() {
         ear::hears(&talk.agent, CUSTOMER_HZ).await;
         let log = office.engine.log();
         assert!(log.contains("listening") && !log.contains("inline:") && !log.contains("a=crypto"), "{log}");
+    });
+}
+
+#[test]
+fn garbage_on_every_port_harms_no_call() {
+    row(async {
+        let office = Office::alone(PATIENT);
+        let secured = |config: &mut PhoneConfig| {
+            over_tls(config, &office.engine);
+            config.srtp = Required;
+        };
+        let agent = office.phone_with(&office.agent(), AGENT_HZ, secured).await;
+        let customer = office.phone(&office.customer(), CUSTOMER_HZ).await;
+        let talk = office.connect(&agent, &customer).await;
+        ear::hears(&talk.customer, AGENT_HZ).await;
+        let stranger = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let audio = [[0x80, 0, 0, 1].as_slice(), &[0; 8], &[0x2a; 160]].concat();
+        let garbage = [vec![], vec![0; 1400], vec![0xff; 40], vec![0x80; 12], audio, vec![b'x'; 60_000]];
+        let (first, last) = office.engine.rtp;
+        for port in first..=last {
+            for datagram in &garbage {
+                stranger.send_to(datagram, (Ipv4Addr::LOCALHOST, port)).unwrap();
+            }
+        }
+        let header = [b"OPTIONS sip:a SIP/2.0\r\nSubject: ".as_slice(), &[b'x'; 65_000], b"\r\n\r\n"].concat();
+        for datagram in garbage.iter().chain([&header]) {
+            stranger.send_to(datagram, office.engine.sip).unwrap();
+            for address in [office.engine.sip, office.engine.tls] {
+                let mut stream = TcpStream::connect(address).await.unwrap();
+                // It may be closed before all of it is said.
+                let _ = stream.write_all(datagram).await;
+            }
+        }
+        let (by_agent, by_customer) = tokio::join!(ear::now(&talk.agent), ear::now(&talk.customer));
+        assert_hears("the agent", &by_agent, &[CUSTOMER_HZ]);
+        assert_hears("the customer", &by_customer, &[AGENT_HZ]);
+        assert!(office.engine.answers_options());
+        talk.agent.hold().await.unwrap();
+        assert!(!talk.customer.is_ended());
     });
 }

@@ -31,12 +31,28 @@ pub struct Setup {
     answers: bool,
     codec: &'static str,
     shares_port: bool,
+    secured: Option<Secured>,
+}
+
+struct Secured {
+    /// What the registrar's certificate is believed by.
+    certificate: PathBuf,
+    /// How its audio is secured, in the words of an account.
+    media: &'static str,
 }
 
 impl Setup {
     /// A phone that speaks `source` and answers by itself.
     pub fn new(user: &str, source: Sound) -> Self {
-        Self { user: user.to_owned(), registrar: None, source, answers: true, codec: "PCMU/8000/1", shares_port: false }
+        Self {
+            user: user.to_owned(),
+            registrar: None,
+            source,
+            answers: true,
+            codec: "PCMU/8000/1",
+            shares_port: false,
+            secured: None,
+        }
     }
 
     pub fn registered(self, registrar: SocketAddr, password: &str) -> Self {
@@ -49,6 +65,11 @@ impl Setup {
 
     pub fn answering_by_hand(self) -> Self {
         Self { answers: false, ..self }
+    }
+
+    /// Over TLS to the registrar, which shows this certificate; its audio is SRTP: `srtp-mand`, or plain as well: `srtp`.
+    pub fn secured(self, certificate: PathBuf, media: &'static str) -> Self {
+        Self { secured: Some(Secured { certificate, media }), ..self }
     }
 
     pub fn codec(self, codec: &'static str) -> Self {
@@ -66,7 +87,8 @@ impl Setup {
         let (sip, control) = (port::sip(), port::sip());
         self.source.write(&folder.path().join("source.wav"));
         let more = if self.shares_port { "rtcp_mux yes\n" } else { "" };
-        fs::write(folder.path().join("config"), config(folder.path(), sip, control) + more).unwrap();
+        let config = config(folder.path(), sip, control) + more + &self.trust();
+        fs::write(folder.path().join("config"), config).unwrap();
         fs::write(folder.path().join("accounts"), self.account(sip)).unwrap();
         fs::write(folder.path().join("contacts"), "").unwrap();
         let log = File::create(folder.path().join("log")).unwrap();
@@ -91,7 +113,19 @@ impl Setup {
             None => (sip, "regint=0".to_owned()),
         };
         let codec = self.codec;
-        format!("<sip:{}@{domain}>;{registration};answermode={answer};audio_codecs={codec}\n", self.user)
+        let (transport, media) = match &self.secured {
+            Some(Secured { media, .. }) => (";transport=tls", format!(";mediaenc={media}")),
+            None => ("", String::new()),
+        };
+        format!(
+            "<sip:{}@{domain}{transport}>;{registration};answermode={answer};audio_codecs={codec}{media}\n",
+            self.user
+        )
+    }
+
+    fn trust(&self) -> String {
+        let trust = |secured: &Secured| format!("sip_cafile {}\nmodule srtp.so\n", secured.certificate.display());
+        self.secured.as_ref().map(trust).unwrap_or_default()
     }
 }
 

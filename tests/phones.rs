@@ -258,6 +258,30 @@ fn a_supervisor_on_a_law_listens_to_a_call_on_mu_law() {
     office.assert_heard(true);
 }
 
+/// The agent, the customer, the supervisor.
+fn a_whisper_among(codecs: [&'static str; 3]) {
+    let engine = Engine::with_an_office();
+    let parties = [("1000", AGENT_HZ), ("2000", CUSTOMER_HZ), ("3000", SUPERVISOR_HZ)];
+    let mut phones = parties.into_iter().zip(codecs);
+    let mut start = || {
+        let ((user, hz), codec) = phones.next().unwrap();
+        phone(user, hz, engine.sip).codec(codec).start()
+    };
+    let (agent, customer, supervisor) = (start(), start(), start());
+    let mut office = Office { engine, agent, customer, supervisor };
+    office.customer_calls_agent();
+    office.supervisor_signs_in("0071");
+    office.supervisor.press("1000#");
+    office.session_starts("whisper");
+    office.everybody_leaves();
+    office.assert_heard(true);
+}
+
+#[test]
+fn a_supervisor_on_opus_whispers_into_a_call_on_g722() {
+    a_whisper_among(["G722/16000/1", "G722/16000/1", "opus/48000/2"]);
+}
+
 #[test]
 fn a_wrong_password_three_times_ends_the_call() {
     let mut office = Office::open();

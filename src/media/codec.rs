@@ -19,8 +19,12 @@ pub const SILENT_FRAME: Frame = [0; FRAME_SAMPLES];
 
 /// The most samples that one packet may hold: 120 ms at 16 kHz, more than which nobody packs and Opus cannot.
 pub const MAX_PACKET_SAMPLES: usize = 1920;
-/// Enough for 20 ms of any codec.
-pub const MAX_FRAME_BYTES: usize = 400;
+/// Enough for 60 ms of any codec.
+pub const MAX_PAYLOAD_BYTES: usize = 1000;
+
+/// What is sent in packets shorter or longer than this would be no telephony.
+const MIN_PTIME_MS: u16 = 10;
+const MAX_PTIME_MS: u16 = 60;
 
 /// What Opus spends on speech when we are the ones who send it; its quality is called full-band speech from there on.
 const OPUS_BITS_PER_SECOND: i32 = 24_000;
@@ -60,8 +64,13 @@ pub fn packable(codec: Codec, samples: usize) -> usize {
     match codec {
         Codec::Pcmu | Codec::Pcma => samples,
         Codec::G722 => samples - samples % 2,
-        Codec::Opus => [320, 160].into_iter().find(|length| *length <= samples).unwrap_or(0),
+        Codec::Opus => [960, 640, 320, 160].into_iter().find(|length| *length <= samples).unwrap_or(0),
     }
+}
+
+/// How many samples make a packet of so many milliseconds, or the next shorter one that the codec has.
+pub fn packet_samples(codec: Codec, ptime_ms: u16) -> usize {
+    packable(codec, usize::from(ptime_ms.clamp(MIN_PTIME_MS, MAX_PTIME_MS)) * rate(codec).hz() as usize / 1000)
 }
 
 /// A frame of silence, where the same bytes always say it.
@@ -222,7 +231,7 @@ mod tests {
                 let heard: Vec<i16> = said
                     .chunks_exact(length)
                     .flat_map(|piece| {
-                        let mut payload = [0; MAX_FRAME_BYTES];
+                        let mut payload = [0; MAX_PAYLOAD_BYTES];
                         let payload = encoder.encode(piece, &mut payload);
                         assert_eq!(duration(codec, payload), units(codec, length));
                         assert_eq!(samples(codec, duration(codec, payload)), length);
@@ -242,7 +251,7 @@ mod tests {
             let said = sine(5500.0, -14.0, 16_000, 16_000);
             let (mut encoder, mut decoder) = (Encoder::new(codec), Decoder::new(codec));
             let pass = |piece: &[i16]| {
-                let mut payload = [0; MAX_FRAME_BYTES];
+                let mut payload = [0; MAX_PAYLOAD_BYTES];
                 decoder.decode(encoder.encode(piece, &mut payload), &mut [0; MAX_PACKET_SAMPLES]).to_vec()
             };
             let heard: Vec<i16> = said.chunks(320).flat_map(pass).collect();
@@ -257,7 +266,7 @@ mod tests {
         assert_eq!(Encoder::Pcma.encode(&[0; 500], &mut [0; 80]).len(), 80);
         assert_eq!(Decoder::new(Codec::G722).decode(&[0; 500], &mut [0; 99]).len(), 98);
         assert_eq!(Encoder::new(Codec::G722).encode(&[0; 500], &mut [0; 80]).len(), 80);
-        let mut payload = [0; MAX_FRAME_BYTES];
+        let mut payload = [0; MAX_PAYLOAD_BYTES];
         let payload = Encoder::new(Codec::Opus).encode(&[0; 320], &mut payload);
         assert_eq!(Decoder::new(Codec::Opus).decode(payload, &mut [0; 80]).len(), 0);
     }
@@ -280,7 +289,7 @@ mod tests {
             for codec in Codec::ALL {
                 let mut encoder = Encoder::new(codec);
                 for piece in &pieces {
-                    prop_assert!(!encoder.encode(piece, &mut [0; MAX_FRAME_BYTES]).is_empty());
+                    prop_assert!(!encoder.encode(piece, &mut [0; MAX_PAYLOAD_BYTES]).is_empty());
                 }
             }
         }

@@ -2,14 +2,16 @@
 
 use super::{
     Event, LegParams,
-    codec::{self, Decoder, Encoder, MAX_FRAME_BYTES, MAX_PACKET_SAMPLES, SAMPLE_RATE},
+    codec::{self, MAX_PACKET_SAMPLES, MAX_PAYLOAD_BYTES, SAMPLE_RATE},
+    coding::{Incoming, Outgoing},
     ear::Ear,
+    event::EventPayload,
     gap::{Gap, Gaps},
     health::{Channel, Health},
     keypad::{KeyForm, Keypad},
     plane::{Out, Token},
     player::Player,
-    rate::{Narrower, Rate},
+    rate::Rate,
     rtp::{MAX_PACKET_BYTES, Packet},
     srtp::Shield,
     stream::{Stamp, Stream},
@@ -27,6 +29,8 @@ use std::{
 /// Packets of one leg beyond this many in 20 ms are dropped unread.
 pub const MAX_PACKETS_PER_FRAME: u32 = 64;
 const FRAME_TIME: Duration = Duration::from_millis(20);
+/// RFC 3389 §4. Never negotiated, and sent all the same: it is silence, and no loss.
+const COMFORT_NOISE: u8 = 13;
 /// How many ticks a listener waits for the mix to reach what it last heard relayed.
 const HANDOVER_TICKS: u8 = 8;
 
@@ -71,7 +75,7 @@ pub(super) struct Leg {
     shield: Option<Box<Shield>>,
     /// Exist while they are used.
     incoming: Option<Box<Incoming>>,
-    outgoing: Option<Encoder>,
+    outgoing: Option<Box<Outgoing>>,
     health: Option<Box<Health>>,
     destination: Option<Destination>,
     flood: Option<Flood>,
@@ -108,13 +112,6 @@ pub(super) struct Handover {
     ticks_left: u8,
 }
 
-/// What the peer says, made audible.
-struct Incoming {
-    decoder: Decoder,
-    /// The digit receiver hears the telephone band alone.
-    narrower: Narrower,
-}
-
 #[derive(Clone, Copy)]
 struct Destination {
     to: SocketAddr,
@@ -131,6 +128,8 @@ struct Flood {
 pub(super) enum Admitted<'a> {
     Audio(Packet<'a>),
     TelephoneEvent(Packet<'a>),
+    /// Says that there is nothing to say.
+    ComfortNoise(Packet<'a>),
 }
 
 impl Leg {
@@ -268,7 +267,7 @@ impl Leg {
         }
         let incoming = self.incoming.get_or_insert_with(|| Box::new(Incoming::new(params.codec)));
         let mut samples = [0; MAX_PACKET_SAMPLES];
-        let samples = incoming.decoder.decode(packet.payload, &mut samples);
+        let samples = incoming.decode(packet.payload, &mut samples);
         let before = if self.translates { self.held_back.replace(HeldBack::new(packet, samples)) } else { None };
         match (&mut self.ear, &before) {
             (Some(ear), Some(before)) => ear.put(now, &before.packet(), &before.samples),
@@ -280,7 +279,7 @@ impl Leg {
             if gap != Gap::TooLate {
                 let mut narrow = [0; MAX_PACKET_SAMPLES];
                 hear_gap(receiver, now, gap, params.codec);
-                receiver.audio(now, incoming.telephone_band(params.codec, samples, &mut narrow));
+                receiver.audio(now, incoming.telephone_band(samples, &mut narrow));
             }
         }
         before
@@ -298,6 +297,13 @@ impl Leg {
         let Packet { sequence, timestamp, marker, payload, .. } = *packet;
         let event = dtmf::Arrival { sequence, timestamp, marker, payload };
         self.digits.as_mut().is_none_or(|receiver| receiver.event(now, &event))
+    }
+
+    /// It keeps the count of packets, and the ear hears the silence by itself.
+    pub fn hear_comfort_noise(&mut self, packet: &Packet) {
+        if let Some(receiver) = &mut self.digits {
+            receiver.packet(packet.sequence);
+        }
     }
 
     pub fn hear_info(&mut self, now: Instant, digit: Digit) {
@@ -362,13 +368,23 @@ impl Leg {
         }
     }
 
-    /// A piece of our own making: as many samples as make one packet of the codec.
+    /// A piece of our own making, in packets as long as the peer would like them.
     pub fn say(&mut self, now: Instant, token: Token, samples: &[i16], out: &mut impl Out) {
         let Some(params) = self.params else { return };
-        let encoder = self.outgoing.get_or_insert_with(|| Encoder::new(params.codec));
-        let mut payload = [0; MAX_FRAME_BYTES];
-        let payload = encoder.encode(samples, &mut payload);
-        self.send_own(now, token, payload, codec::units(params.codec, samples.len()), out);
+        self.outgoing.get_or_insert_with(|| Box::new(Outgoing::new(params.codec))).push(samples);
+        self.send_said(now, token, Some(codec::packet_samples(params.codec, params.ptime_ms)), out);
+    }
+
+    /// What is too short for such a packet goes out in shorter ones.
+    pub fn say_rest(&mut self, now: Instant, token: Token, out: &mut impl Out) {
+        self.send_said(now, token, None, out);
+    }
+
+    fn send_said(&mut self, now: Instant, token: Token, wanted: Option<usize>, out: &mut impl Out) {
+        let mut payload = [0; MAX_PAYLOAD_BYTES];
+        while let Some((payload, units)) = self.outgoing.as_mut().and_then(|said| said.packet(wanted, &mut payload)) {
+            self.send_own(now, token, payload, units, out);
+        }
     }
 
     /// The telephone-event that is due of a press of our own making.
@@ -410,7 +426,9 @@ impl Leg {
         let Some(health) = &mut self.health else { return };
         match admitted {
             Admitted::Audio(packet) => health.came(now, packet.ssrc, packet.sequence, Some(packet.timestamp)),
-            Admitted::TelephoneEvent(packet) => health.came(now, packet.ssrc, packet.sequence, None),
+            Admitted::TelephoneEvent(packet) | Admitted::ComfortNoise(packet) => {
+                health.came(now, packet.ssrc, packet.sequence, None)
+            }
         }
     }
 
@@ -421,6 +439,8 @@ impl Leg {
             Admitted::Audio(packet)
         } else if params.events.is_some_and(|events| packet.payload_type == events.payload_type) {
             Admitted::TelephoneEvent(packet)
+        } else if packet.payload_type == COMFORT_NOISE {
+            Admitted::ComfortNoise(packet)
         } else {
             return None;
         };
@@ -526,20 +546,6 @@ impl Mixing {
     }
 }
 
-impl Incoming {
-    fn new(codec: Codec) -> Self {
-        Self { decoder: Decoder::new(codec), narrower: Narrower::default() }
-    }
-
-    /// The same samples at 8 kHz.
-    fn telephone_band<'s>(&mut self, codec: Codec, samples: &'s [i16], narrow: &'s mut [i16]) -> &'s [i16] {
-        match codec::rate(codec) {
-            Rate::Narrow => samples,
-            Rate::Wide => self.narrower.narrow(samples, narrow),
-        }
-    }
-}
-
 /// What lies before a packet, as the ear for digits is told of it.
 fn hear_gap(receiver: &mut dtmf::Receiver, now: Instant, gap: Gap, codec: Codec) {
     let samples = |units: u32| units as usize / (codec.clock_rate() / SAMPLE_RATE) as usize;
@@ -547,33 +553,5 @@ fn hear_gap(receiver: &mut dtmf::Receiver, now: Instant, gap: Gap, codec: Codec)
         Gap::Lost(units) => receiver.lost(samples(units)),
         Gap::Silence(units) => receiver.audio(now, &[0; ENDING_SAMPLES][..ENDING_SAMPLES.min(samples(units))]),
         Gap::None | Gap::TooLate => {}
-    }
-}
-
-/// The payload of a telephone-event (RFC 4733 §2.3): code, flags, and for how long it has lasted.
-struct EventPayload([u8; 4]);
-
-impl EventPayload {
-    fn read(payload: &[u8]) -> Option<Self> {
-        payload.first_chunk().copied().map(Self)
-    }
-
-    fn duration(&self) -> u32 {
-        u16::from_be_bytes([self.0[2], self.0[3]]).into()
-    }
-
-    /// The same on another clock; a duration that does not fit is the longest that does.
-    fn on_clock(mut self, from: u32, to: u32) -> Self {
-        if from != to {
-            let duration = u64::from(self.duration()) * u64::from(to) / u64::from(from.max(1));
-            let duration = u16::try_from(duration).unwrap_or(u16::MAX);
-            [self.0[2], self.0[3]] = duration.to_be_bytes();
-        }
-        self
-    }
-
-    /// Its duration in units of the stream, whose clock may be another.
-    fn units(&self, clock: u32, stream_clock: u32) -> u32 {
-        (u64::from(self.duration()) * u64::from(stream_clock) / u64::from(clock.max(1))) as u32
     }
 }

@@ -7,8 +7,10 @@
 
 pub mod clip;
 pub mod codec;
+mod coding;
 mod conceal;
 mod ear;
+mod event;
 mod gap;
 mod health;
 pub mod jitter;
@@ -51,6 +53,8 @@ pub struct LegParams {
     pub payload_type: u8,
     /// What we called it: a peer should send it under this number, and may under its own.
     pub own_payload_type: u8,
+    /// How much audio the peer would like in a packet that we make. What is relayed is as long as it came.
+    pub ptime_ms: u16,
     /// The peer's telephone-events, when negotiated.
     pub events: Option<EventFormat>,
     /// The peer says its keys by SIP INFO. Without telephone-events it gets them so, too.

@@ -31,6 +31,7 @@ use std::{
 /// The most legs that may be open at once.
 pub const MAX_LEGS: usize = 20_000;
 
+const FRAME_MS: u16 = 20;
 /// What waits in a ring, and what may have been lost before it.
 const MAX_FLUSH_FRAMES: usize = 2 * MAX_JITTER_FRAMES;
 
@@ -177,6 +178,10 @@ impl Plane {
                 self.take_keys(now, token, out);
                 self.pass_event(now, token, &packet, new, out);
             }
+            Some(Admitted::ComfortNoise(packet)) => {
+                leg.hear_comfort_noise(&packet);
+                self.skip(token, None, &packet);
+            }
             None => {}
         }
     }
@@ -232,6 +237,17 @@ impl Plane {
         }
     }
 
+    /// The streams relayed from `source` get nothing of this packet, and no hole; but for that to `other`.
+    fn skip(&mut self, source: Token, other: Option<Token>, packet: &Packet) {
+        let mut nth = 0;
+        while let Some(token) = self.at(source).and_then(|leg| leg.relayed_to.get(nth)).copied() {
+            if let Some(listener) = self.at_mut(token).filter(|_| Some(token) != other) {
+                listener.stream.skip(packet);
+            }
+            nth += 1;
+        }
+    }
+
     /// One listener's frame of this tick.
     fn serve(&mut self, now: Instant, token: Token, out: &mut impl Out) {
         let idle = |leg: &Leg| leg.player.is_none() && leg.keypad.is_none() && !matches!(leg.feed, Feed::Mix(_));
@@ -264,6 +280,7 @@ impl Plane {
         let mut playing = leg.player.iter().chain(&leg.music).chain(tone);
         let ready = match (playing.next(), playing.next()) {
             _ if mixing.sources.iter().any(|source| self.sounds(*source)) => None,
+            _ if params.ptime_ms != FRAME_MS => None,
             (Some(player), None) => player.encoded(params.codec),
             (Some(_), Some(_)) => None,
             (None, _) => codec::silence(params.codec),
@@ -279,6 +296,9 @@ impl Plane {
         let unheard = codec::packable(params.codec, frame.len() - heard);
         if unheard > 0 {
             leg.say(now, token, &frame[frame.len() - unheard..], out);
+        }
+        if heard > 0 {
+            leg.say_rest(now, token, out);
         }
         true
     }
@@ -376,6 +396,7 @@ impl Plane {
         handover: Option<Handover>,
         out: &mut impl Out,
     ) {
+        leg.say_rest(now, token, out);
         let (Some(LegParams { codec, .. }), Some(ear)) = (leg.params, self.ear(source)) else { return };
         let ssrc = ear.ssrc();
         let heard = handover.filter(|handover| handover.source == source).map(|handover| handover.heard());
@@ -397,10 +418,14 @@ impl Plane {
             let mut samples = [0; MAX_FRAME_SAMPLES];
             match ear.peek(at, &mut samples[..length]) {
                 true => leg.say(now, token, &samples[..length], out),
-                false => leg.stream.lose(codec::units(codec, length)),
+                false => {
+                    leg.say_rest(now, token, out);
+                    leg.stream.lose(codec::units(codec, length));
+                }
             }
             at = at.wrapping_add(codec::units(codec, length));
         }
+        leg.say_rest(now, token, out);
         leg.stream.begin_relay(ssrc, at);
     }
 

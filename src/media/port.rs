@@ -350,6 +350,7 @@ mod tests {
                 codec: Codec::Pcmu,
                 payload_type: 0,
                 own_payload_type: 0,
+                ptime_ms: 20,
                 events: None,
                 info: false,
                 send: true,

@@ -140,6 +140,7 @@ impl Room {
             codec,
             payload_type: codec.payload_type(),
             own_payload_type: codec.payload_type(),
+            ptime_ms: 20,
             events: Some(EVENT),
             info: false,
             send: true,
@@ -484,6 +485,80 @@ fn parties_of_different_codecs_understand_each_other() {
             assert_eq!(room.hears(listener, source), heard, "{listener} {source}: {codecs:?}");
         }
         (CUSTOMER..=SUPERVISOR).for_each(|party| room.assert_unbroken(party));
+    }
+}
+
+#[test]
+fn what_we_make_ourselves_comes_in_packets_as_long_as_the_peer_likes() {
+    for codec in Codec::ALL {
+        for (ptime_ms, lasts_ms) in [(10, 10), (20, 20), (30, 30), (40, 40), (60, 60), (1, 10), (500, 60)] {
+            let lasts_ms = if codec == Codec::Opus && lasts_ms == 30 { 20 } else { lasts_ms };
+            let mut room = Room::with_codecs(&[Codec::Pcmu, codec, Codec::G722]);
+            room.change(AGENT, |params| params.ptime_ms = ptime_ms);
+            room.converse();
+            room.whisper(SUPERVISOR);
+            room.run(1200);
+            let case = format!("{codec:?} in {ptime_ms} ms");
+            let units = codec.clock_rate() / 1000 * lasts_ms;
+            assert!(
+                room.audio_to(AGENT).iter().all(|packet| codec::duration(codec, &packet.payload) == units),
+                "{case}"
+            );
+            room.assert_unbroken(AGENT);
+            assert!(room.hears(AGENT, CUSTOMER) && room.hears(AGENT, SUPERVISOR), "{case}");
+            room.wire.packets.clear();
+            room.play(AGENT, 1, &[Prompt::Error]);
+            room.hear(&[AGENT], &[]);
+            room.run(600);
+            room.assert_unbroken(AGENT);
+            assert!(room.hears(AGENT, 4), "{case}: a prompt");
+        }
+    }
+}
+
+#[test]
+fn back_from_a_whisper_in_long_packets_nothing_is_lost_or_doubled() {
+    for ptime_ms in [10, 30, 40, 60] {
+        let mut room = Room::new(1);
+        room.parties[SUPERVISOR].speaks = false;
+        room.voice = |party, timestamp| if party == CUSTOMER { sawtooth(timestamp) } else { 0 };
+        room.change(AGENT, |params| params.ptime_ms = ptime_ms);
+        room.converse();
+        room.run(300);
+        room.whisper(SUPERVISOR);
+        room.run(715);
+        room.converse();
+        room.run(400);
+        assert_whole(&room, &format!("{ptime_ms} ms"));
+    }
+}
+
+#[test]
+fn comfort_noise_is_silence_and_neither_loss_nor_a_stranger() {
+    for whisper in [false, true] {
+        let mut room = Room::new(1);
+        room.converse();
+        if whisper {
+            room.whisper(SUPERVISOR);
+            room.parties[SUPERVISOR].speaks = false;
+        }
+        for _ in 0..3 {
+            room.parties[CUSTOMER].speaks = true;
+            room.run(400);
+            room.parties[CUSTOMER].speaks = false;
+            let timestamp = room.parties[CUSTOMER].timestamp;
+            room.rtp(CUSTOMER, 13, timestamp, &[70]);
+            room.run(400);
+            room.parties[CUSTOMER].timestamp = timestamp.wrapping_add(400 * 8);
+        }
+        let numbers: Vec<_> = room.audio_to(AGENT).iter().map(|packet| packet.sequence).collect();
+        assert!(numbers.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1)), "whisper: {whisper}");
+        assert!(room.packets_to(AGENT).iter().all(|packet| packet.payload_type == 0), "whisper: {whisper}");
+        assert_eq!(room.plane.statistics(room.leg(CUSTOMER)).unwrap().dropped, 0);
+        room.wire.packets.clear();
+        room.parties[CUSTOMER].speaks = true;
+        room.run(400);
+        assert!(room.hears(AGENT, CUSTOMER));
     }
 }
 

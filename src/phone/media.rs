@@ -4,7 +4,7 @@ use super::{DtmfWay, heard::Heard, voice::Speaker};
 use crate::{
     dtmf::{Arrival, EventPacket, EventSender, Receiver, tone},
     media::{
-        codec::{self, Decoder, Encoder, FRAME_SAMPLES, MAX_FRAME_BYTES, MAX_PACKET_SAMPLES, SAMPLE_RATE},
+        codec::{self, Decoder, Encoder, FRAME_SAMPLES, MAX_PACKET_SAMPLES, MAX_PAYLOAD_BYTES, SAMPLE_RATE},
         rate::{MAX_FRAME_SAMPLES, Narrower, Rate, Widener},
         rtp::{MAX_PACKET_BYTES, Packet},
         srtp::Shield,
@@ -254,7 +254,7 @@ impl State {
             return None;
         }
         let begins = !self.stream.begun;
-        let mut encoded = [0; MAX_FRAME_BYTES];
+        let mut encoded = [0; MAX_PAYLOAD_BYTES];
         let (payload_type, marker, timestamp, payload): (u8, bool, u32, &[u8]) = match &say {
             Say::Event(event) => (terms.events?.payload_type, event.marker, event.timestamp, &event.payload),
             Say::Audio(frame) => {

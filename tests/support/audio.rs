@@ -80,18 +80,18 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Reads a WAV of 16-bit mono samples at 8 kHz or a multiple of it; one that is still being written counts as far as it
-    /// goes.
+    /// Reads a WAV of 16-bit samples; one that is still being written counts as far as it goes. Of several channels the
+    /// first, and of a rate above 8 kHz every so many samples, since our tones lie far below.
     pub fn read(path: &Path) -> Self {
         let bytes = fs::read(path).unwrap();
-        let rate = u32::from_le_bytes(bytes[24..28].try_into().unwrap());
-        assert!(rate > 0 && rate.is_multiple_of(RATE), "{rate} Hz");
-        let data = bytes.windows(4).position(|window| window == b"data").expect("a WAV has a data chunk") + 8;
-        let pairs = bytes.get(data..).unwrap_or_default().chunks_exact(2);
-        let samples: Vec<_> =
-            pairs.map(|pair| f64::from(i16::from_le_bytes([pair[0], pair[1]])) / f64::from(i16::MAX)).collect();
-        let each = samples.chunks_exact((rate / RATE) as usize);
-        Self { samples: each.map(|some| some.iter().sum::<f64>() / some.len() as f64).collect() }
+        let chunk = |name: &[u8]| bytes.windows(4).position(|window| window == name).expect("a whole WAV") + 8;
+        let (format, data) = (chunk(b"fmt "), chunk(b"data"));
+        let channels = usize::from(u16::from_le_bytes(bytes[format + 2..format + 4].try_into().unwrap()));
+        let rate = u32::from_le_bytes(bytes[format + 4..format + 8].try_into().unwrap());
+        let step = 2 * channels * (rate / RATE) as usize;
+        let samples = bytes.get(data..).unwrap_or_default().chunks_exact(step);
+        let samples = samples.map(|step| f64::from(i16::from_le_bytes([step[0], step[1]])) / f64::from(i16::MAX));
+        Self { samples: samples.collect() }
     }
 
     pub fn from_sound(sound: &Sound) -> Self {

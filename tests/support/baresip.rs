@@ -133,13 +133,17 @@ fn config(folder: &Path, sip: SocketAddr, control: SocketAddr) -> String {
     let folder = folder.display();
     let modules = MODULES.iter().find(|path| Path::new(path).is_dir()).expect("baresip's modules (baresip-core)");
     let (first_rtp, last_rtp) = port::rtp();
-    let loaded: String =
-        ["g711", "aufile", "aubridge", "sndfile"].iter().map(|name| format!("module {name}.so\n")).collect();
+    let loaded: String = ["g711", "g722", "opus", "aufile", "aubridge", "sndfile"]
+        .iter()
+        .map(|name| format!("module {name}.so\n"))
+        .collect();
     format!(
         "poll_method epoll\n\
          sip_listen {sip}\n\
          net_interface 127.0.0.1\n\
          rtp_ports {first_rtp}-{last_rtp}\n\
+         ausrc_srate 8000\n\
+         ausrc_channels 1\n\
          audio_source aufile,{folder}/source.wav\n\
          audio_player aubridge,ear\n\
          audio_alert aubridge,bell\n\

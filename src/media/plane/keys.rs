@@ -63,13 +63,7 @@ impl Plane {
         let (id, peer) = (leg.id, leg.params.and_then(|params| params.peer));
         let events = leg.params.and_then(|params| params.events);
         let peer = peer.filter(|_| new).and_then(|peer| self.tokens.get(&peer)).copied();
-        let mut nth = 0;
-        while let Some(token) = self.at(source).and_then(|leg| leg.relayed_to.get(nth)).copied() {
-            if let Some(listener) = self.at_mut(token).filter(|_| Some(token) != peer) {
-                listener.stream.skip(packet);
-            }
-            nth += 1;
-        }
+        self.skip(source, peer, packet);
         let (Some(token), Some(events)) = (peer, events) else { return };
         if let Some(listener) = self.at_mut(token).filter(|listener| listener.hears.contains(&id)) {
             listener.relay_event(now, token, (source, events), packet, out);

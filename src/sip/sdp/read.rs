@@ -11,6 +11,8 @@ pub const MAX_SDP_BYTES: usize = 16 * 1024;
 pub const MAX_MEDIA: usize = 16;
 /// The most payload types in a stream: there are no more (RFC 3551 §3).
 const MAX_FORMATS: usize = 128;
+/// What a packet holds when nobody says (RFC 3551 §4.2).
+const USUAL_PTIME_MS: u16 = 20;
 
 /// An offer or an answer, read: its audio, and what an answer must mirror.
 #[derive(Clone)]
@@ -85,9 +87,7 @@ fn read_session(parsed: &wire::Session, media: &wire::Media) -> Result<Session, 
         events: formats.iter().filter_map(|format| format.events(media)).collect(),
         // An unspecified address is the hold of RFC 2543: nothing can be sent there.
         direction: if ip.is_unspecified() { Direction::new(declared.sends(), false) } else { declared },
-        ptime: attribute(&media.attributes, "ptime")
-            .and_then(|text| scan::number(text.trim()))
-            .filter(|ptime| *ptime > 0),
+        ptime: read_ptime(media),
         crypto,
         savp,
     })
@@ -112,6 +112,17 @@ fn read_direction(attributes: &[wire::Attribute]) -> Option<Direction> {
     attributes.iter().find_map(|attribute| {
         Direction::ALL.into_iter().find(|direction| attribute.attribute.eq_ignore_ascii_case(direction.as_str()))
     })
+}
+
+/// What the peer would like, and not more than it can take (RFC 8866 §6.3, §6.4).
+fn read_ptime(media: &wire::Media) -> Option<u16> {
+    let number = |name| attribute(&media.attributes, name).and_then(|text| scan::number(text.trim()));
+    let [liked, most] = ["ptime", "maxptime"].map(|name| number(name).filter(|ms: &u16| *ms > 0));
+    match (liked, most) {
+        (Some(liked), Some(most)) => Some(liked.min(most)),
+        (None, Some(most)) => Some(most.min(USUAL_PTIME_MS)),
+        (liked, None) => liked,
+    }
 }
 
 fn attribute<'a>(attributes: &'a [wire::Attribute], name: &str) -> Option<&'a str> {

@@ -55,6 +55,20 @@ fn a_dynamic_payload_type_may_carry_a_codec_and_a_static_one_may_be_taken_away()
 }
 
 #[test]
+fn a_packet_holds_what_the_peer_likes_and_no_more_than_it_can_take() {
+    for (said, ptime) in [
+        ("a=ptime:30", Some(30)),
+        ("a=ptime:60\r\na=maxptime:40", Some(40)),
+        ("a=ptime:20\r\na=maxptime:150", Some(20)),
+        ("a=maxptime:10", Some(10)),
+        ("a=maxptime:60", Some(20)),
+        ("a=ptime:0\r\na=maxptime:x", None),
+    ] {
+        assert_eq!(session(&PHONE.replace("a=ptime:20", said)).unwrap().ptime, ptime, "{said}");
+    }
+}
+
+#[test]
 fn what_cannot_be_used_says_why() {
     for (from, to, error) in [
         ("audio 4000", "audio 0", BadSdp::Refused),

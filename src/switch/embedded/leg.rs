@@ -153,6 +153,7 @@ impl Leg {
             codec,
             payload_type: remote.payload_type(codec).unwrap_or(codec.payload_type()),
             own_payload_type: remote.own_payload_type(codec),
+            ptime_ms: remote.ptime.unwrap_or(PTIME_MS),
             events: remote.events_beside(codec),
             info: self.media.keys_by_info,
             send: remote.direction.receives(),

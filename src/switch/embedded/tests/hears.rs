@@ -6,7 +6,7 @@ use crate::{
     media::{
         Channel,
         clip::Clips,
-        codec::{self, Decoder, Encoder, FRAME_SAMPLES, MAX_FRAME_BYTES, MAX_PACKET_SAMPLES, SAMPLE_RATE},
+        codec::{self, Decoder, Encoder, FRAME_SAMPLES, MAX_PACKET_SAMPLES, MAX_PAYLOAD_BYTES, SAMPLE_RATE},
         plane::{Out, Plane, Token},
         rtp::Packet,
         tone,
@@ -330,7 +330,7 @@ impl Room {
         let length = rate.frame_samples() as u32;
         let at = |n: u32| std::f64::consts::TAU * hz * f64::from(begun * length + n) / f64::from(rate.hz());
         let samples: Vec<i16> = (0..length).map(|n| (6000.0 * at(n).sin()) as i16).collect();
-        let mut payload = [0; MAX_FRAME_BYTES];
+        let mut payload = [0; MAX_PAYLOAD_BYTES];
         let payload = encoder.encode(&samples, &mut payload);
         let (payload_type, ssrc) = (codec.payload_type(), 70 + line as u32);
         let packet = Packet { payload_type, marker: false, sequence: *sequence, timestamp: *timestamp, ssrc, payload };

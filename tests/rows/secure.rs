@@ -133,9 +133,10 @@ fn a1_a3_a4_who_hears_whom_is_the_same_whichever_legs_are_secured() {
 /// A policy holds once the engine has heard of it: until then the desk answers.
 async fn refused_at_the_desk(phone: &Phone) {
     let asking = async {
+        let mut clock = tokio::time::interval(BETWEEN_TRIES);
         while let Ok(answered) = phone.call(MONITOR).await {
             answered.hang_up().await.unwrap();
-            tokio::time::sleep(BETWEEN_TRIES).await;
+            clock.tick().await;
         }
         phone.call(MONITOR).await.err()
     };

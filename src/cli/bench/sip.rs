@@ -23,6 +23,11 @@ pub struct Args {
     format: Format,
 }
 
+/// A measurement ends after so many, however long it may last: what each leaves behind stays for 32 s (timers J and L), and
+/// the engine holds no more than `sip::MAX_TRANSACTIONS`, after which it refuses.
+const MOST: u32 = 10_000;
+/// What one address may ask for is bounded, 100 INVITEs a second, and a call is two: a pair calls no more often.
+const BETWEEN_CALLS: Duration = Duration::from_millis(25);
 /// How long each call with media talks.
 const TALK: Duration = Duration::from_secs(1);
 /// A share of failed calls, or of lost audio, above which the engine counts as overloaded.
@@ -85,12 +90,12 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 
 /// Each phone registers again and again. A registration that is let in leaves a transaction behind for 32 s.
 async fn registrations(engine: &Engine, pairs: &mut Vec<Pair>, lasts: Duration) -> anyhow::Result<Vec<Figure>> {
-    let (before, memory, begun) = (engine.cpu()?, engine.memory()?, now());
+    let (before, memory, begun, most) = (engine.cpu()?, engine.memory()?, now(), share(pairs));
     let mut running = JoinSet::new();
     for mut pair in pairs.drain(..) {
         running.spawn(async move {
             let mut done = 0_u32;
-            while begun.elapsed() < lasts && pair.register().await.is_ok() {
+            while done < most && begun.elapsed() < lasts && pair.register().await.is_ok() {
                 done += 1;
             }
             (pair, done)
@@ -121,18 +126,16 @@ async fn calls(
     talk: Duration,
     rate: Option<f64>,
 ) -> anyhow::Result<Round> {
-    let pause = rate.map(|rate| Duration::from_secs_f64(pairs.len() as f64 / rate.max(0.1)));
-    let (before, begun, count) = (engine.cpu()?, now(), pairs.len() as u32);
+    let pause = rate.map_or(BETWEEN_CALLS, |rate| Duration::from_secs_f64(pairs.len() as f64 / rate.max(0.1)));
+    let (before, begun, count, most) = (engine.cpu()?, now(), pairs.len() as u32, share(pairs) as usize);
     let mut running = JoinSet::new();
     for (index, mut pair) in pairs.drain(..).enumerate() {
         running.spawn(async move {
             let (mut calls, mut failures) = (vec![], 0);
-            let mut next = begun + pause.unwrap_or_default() * index as u32 / count;
-            while begun.elapsed() < lasts {
-                if let Some(pause) = pause {
-                    tokio::time::sleep_until(next.into()).await;
-                    next += pause;
-                }
+            let mut next = begun + pause * index as u32 / count;
+            while calls.len() < most && begun.elapsed() < lasts {
+                tokio::time::sleep_until(next.into()).await;
+                next += pause;
                 match pair.call(talk).await {
                     Ok(called) => calls.push(called),
                     Err(_) => failures += 1,
@@ -152,6 +155,11 @@ async fn calls(
     round.seconds = begun.elapsed().as_secs_f64();
     round.cpu = engine.cpu()? - before;
     Ok(round)
+}
+
+/// Of `MOST`, for each pair.
+fn share(pairs: &[Pair]) -> u32 {
+    MOST.div_ceil(pairs.len().max(1) as u32)
 }
 
 impl Round {

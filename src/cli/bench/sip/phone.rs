@@ -3,11 +3,7 @@
 
 use crate::{
     model::{Entropy, Secret},
-    sip::{
-        CSeq, Dialog, MAGIC_COOKIE, Message, Method, Parsed, Request, Response, Via,
-        digest::{self, Asker, Challenge},
-        parse_datagram, sdp,
-    },
+    sip::{CSeq, Dialog, MAGIC_COOKIE, Message, Method, Parsed, Request, Response, Via, digest, parse_datagram, sdp},
     store::keys::os_random,
 };
 use anyhow::{Context, bail, ensure};
@@ -161,11 +157,9 @@ impl Phone {
 
     /// The same request again, with what the challenge asks for.
     fn sign(&mut self, mut request: Request, challenged: &Response) -> anyhow::Result<Request> {
-        let (_, challenge) = Challenge::strongest(&challenged.headers).context("no challenge")?;
-        let ha1 = digest::ha1(challenge.algorithm, &self.user, self.domain, &self.password);
-        let cnonce = self.entropy.token();
-        let credentials = digest::authorize(&challenge, &self.user, &ha1, &request.method, &request.uri, &cnonce, 1);
-        request.headers.push(Asker::Server.credentials_header(), credentials);
+        let mut session = digest::Session::default();
+        session.learn(challenged).context("no challenge")?;
+        session.sign(&mut request, &self.user, &self.password, &self.entropy.token());
         let method = request.method.clone();
         request.headers.set("CSeq", CSeq { number: 2, method });
         request.headers.remove("Via");

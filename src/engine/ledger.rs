@@ -1,7 +1,7 @@
 //! The one who keeps the records of calls. Not the scribe: calls are many, and the trail never waits behind them.
 
+use super::tries::{TRIES, tried};
 use crate::{model::CallNote, store::Store};
-use std::time::Duration;
 use tokio::{sync::mpsc, task::JoinHandle};
 
 /// How many rows may wait; more are lost.
@@ -9,10 +9,6 @@ const MAX_WAITING: usize = 8192;
 
 /// How many of them go into the store together.
 const MAX_AT_ONCE: usize = 256;
-
-/// How often rows are tried, and the pause between: a server may be restarting.
-const TRIES: u32 = 4;
-const PAUSE: Duration = Duration::from_millis(500);
 
 pub struct Ledger(mpsc::Sender<CallNote>);
 
@@ -44,16 +40,11 @@ async fn keep_all(store: Store, mut notes: mpsc::Receiver<CallNote>) {
 }
 
 async fn keep(store: &Store, notes: &[CallNote], tries: u32) -> bool {
-    for left in (0..tries).rev() {
-        let Err(error) = store.keep_calls(notes).await else { return true };
-        if left == 0 {
-            tracing::error!(event = "call-record-lost", %error, rows = notes.len(), "call records could not be written");
-        } else {
-            #[expect(clippy::disallowed_methods, reason = "a store tells nobody when it is back")]
-            tokio::time::sleep(PAUSE).await;
-        }
+    let kept = tried(tries, || store.keep_calls(notes)).await;
+    if let Err(error) = &kept {
+        tracing::error!(event = "call-record-lost", %error, rows = notes.len(), "call records could not be written");
     }
-    false
+    kept.is_ok()
 }
 
 #[cfg(test)]

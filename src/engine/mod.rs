@@ -16,6 +16,7 @@ mod run;
 mod scribe;
 mod snapshot;
 mod socket;
+mod tries;
 mod trunks;
 mod work;
 

@@ -109,6 +109,26 @@ enum Reading {
     Failed,
 }
 
+impl Reading {
+    /// Whether to begin one: one at a time, so that an older one never replaces a newer.
+    fn begin(&mut self) -> bool {
+        let idle = self.is_idle();
+        *self = if idle { Reading::Running } else { Reading::Outdated };
+        idle
+    }
+
+    /// Whether it has to be read once more.
+    fn end(&mut self, succeeded: bool) -> bool {
+        let outdated = matches!(self, Reading::Outdated);
+        *self = if succeeded { Reading::Done } else { Reading::Failed };
+        outdated
+    }
+
+    fn is_idle(&self) -> bool {
+        matches!(self, Reading::Done | Reading::Failed)
+    }
+}
+
 /// Side work that is finished.
 enum Done {
     Reply(LegId, Reply),
@@ -365,29 +385,18 @@ impl Engine {
         self.recheck_rights();
     }
 
-    /// One reading at a time, so that an older one never replaces a newer.
     fn read_directory(&mut self) {
-        match self.reading {
-            Reading::Running | Reading::Outdated => self.reading = Reading::Outdated,
-            Reading::Done | Reading::Failed => {
-                self.reading = Reading::Running;
-                let store = self.store.clone();
-                self.beside(async move { Some(Done::Directory(directory(&store).await)) });
-            }
+        if self.reading.begin() {
+            let store = self.store.clone();
+            self.beside(async move { Some(Done::Directory(directory(&store).await)) });
         }
     }
 
     fn take_directory(&mut self, now: Now, read: store::Result<Directory>) {
-        let outdated = matches!(self.reading, Reading::Outdated);
+        let outdated = self.reading.end(read.is_ok());
         match read {
-            Ok(directory) => {
-                self.reading = Reading::Done;
-                self.switch.set_directory(now, directory);
-            }
-            Err(error) => {
-                self.reading = Reading::Failed;
-                tracing::error!(%error, "the extensions could not be read again: another try follows");
-            }
+            Ok(directory) => self.switch.set_directory(now, directory),
+            Err(error) => tracing::error!(%error, "the extensions could not be read again: another try follows"),
         }
         if outdated {
             self.read_directory();
@@ -395,28 +404,20 @@ impl Engine {
     }
 
     fn read_trunks(&mut self) {
-        match self.reading_trunks {
-            Reading::Running | Reading::Outdated => self.reading_trunks = Reading::Outdated,
-            Reading::Done | Reading::Failed => {
-                self.reading_trunks = Reading::Running;
-                let store = self.store.clone();
-                self.beside(async move { Some(Done::Trunks(trunks::find(&store).await)) });
-            }
+        if self.reading_trunks.begin() {
+            let store = self.store.clone();
+            self.beside(async move { Some(Done::Trunks(trunks::find(&store).await)) });
         }
     }
 
     fn take_trunks(&mut self, now: Now, read: store::Result<Vec<Found>>) {
-        let outdated = matches!(self.reading_trunks, Reading::Outdated);
+        let outdated = self.reading_trunks.end(read.is_ok());
         match read {
             Ok(found) => {
-                self.reading_trunks = Reading::Done;
                 let flow_to = |transport, address| self.transports.flow_to(transport, address);
                 self.switch.set_trunks(now, self.addresses.settle(found, flow_to));
             }
-            Err(error) => {
-                self.reading_trunks = Reading::Failed;
-                tracing::error!(%error, "the trunks could not be read: another try follows");
-            }
+            Err(error) => tracing::error!(%error, "the trunks could not be read: another try follows"),
         }
         if outdated {
             self.read_trunks();
@@ -428,8 +429,10 @@ impl Engine {
         if let Reading::Failed = self.reading {
             self.read_directory();
         }
-        // Names lead elsewhere in time.
-        self.read_trunks();
+        // Names lead elsewhere in time; looking them up may take longer than the time between.
+        if self.reading_trunks.is_idle() {
+            self.read_trunks();
+        }
         self.recheck_rights();
     }
 

@@ -1,11 +1,14 @@
 //! The one who writes for the engine, in the order in which things happened: audit rows and registrations.
 
-use super::clock;
+use super::{
+    clock,
+    tries::{TRIES, tried},
+};
 use crate::{
     model::AuditEvent,
     store::{BindingChange, Store},
 };
-use std::{future::Future, time::Duration};
+use std::future::Future;
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
@@ -16,10 +19,6 @@ const MAX_WAITING: usize = 8192;
 
 /// How many of these places a start leaves free, so that what has begun can always be ended.
 const KEPT_FOR_ENDS: usize = 4096;
-
-/// How often a row that nobody waits for is tried, and the pause between: a server may be restarting.
-const TRIES: u32 = 4;
-const PAUSE: Duration = Duration::from_millis(500);
 
 pub struct Scribe(mpsc::Sender<Page>);
 
@@ -92,16 +91,11 @@ async fn write_all(store: Store, mut pages: mpsc::Receiver<Page>) {
 }
 
 async fn append(store: &Store, at_ms: u64, rows: &[AuditEvent], tries: u32) -> bool {
-    for left in (0..tries).rev() {
-        let Err(error) = store.append_audit(at_ms, rows).await else { return true };
-        if left == 0 {
-            tracing::error!(event = "audit-lost", %error, rows = rows.len(), "audit rows could not be written");
-        } else {
-            #[expect(clippy::disallowed_methods, reason = "a store tells nobody when it is back")]
-            tokio::time::sleep(PAUSE).await;
-        }
+    let written = tried(tries, || store.append_audit(at_ms, rows)).await;
+    if let Err(error) = &written {
+        tracing::error!(event = "audit-lost", %error, rows = rows.len(), "audit rows could not be written");
     }
-    false
+    written.is_ok()
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ pub async fn bindings(store: &Store, now_ms: u64) -> store::Result<Vec<Binding>>
 }
 
 fn binding(row: store::BindingRow) -> Option<Binding> {
-    let transport = Transport::ALL.into_iter().find(|one| word(*one) == row.transport)?;
+    let transport = Transport::from_word(&row.transport)?;
     Some(Binding {
         extension: row.extension,
         contact: row.contact.parse().ok()?,

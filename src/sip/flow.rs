@@ -20,9 +20,9 @@ impl Transport {
         }
     }
 
-    /// The transport that a URI parameter or a configuration names (RFC 3261 §19.1.1).
+    /// The transport that a word of ours names, in a configuration or a row.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Transport::Udp, Transport::Tcp].into_iter().find(|one| one.as_str().eq_ignore_ascii_case(word))
+        Self::ALL.into_iter().find(|one| one.as_str().eq_ignore_ascii_case(word))
     }
 
     /// A reliable transport needs no retransmission (RFC 3261 §17).

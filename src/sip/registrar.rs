@@ -94,8 +94,7 @@ impl Registrar {
         contacts
     }
 
-    /// The phones that are not where their Contact says, of those whose number is `asked`: a NAT stands between (RFC 3581).
-    /// Over a connection the way stays open by itself.
+    /// The phones behind a NAT, of those whose number is `asked`.
     pub fn behind_nat(&self, now_ms: u64, asked: impl Fn(&ExtensionNumber) -> bool) -> Vec<Binding> {
         let these = self.bindings.keys().filter(|number| asked(number));
         these.flat_map(|number| self.live(number, now_ms)).filter(|binding| binding.is_behind_nat()).cloned().collect()
@@ -141,7 +140,8 @@ impl Registrar {
 }
 
 impl Binding {
-    fn is_behind_nat(&self) -> bool {
+    /// It is not where its Contact says: a NAT stands between (RFC 3581). Over a connection the way stays open by itself.
+    pub fn is_behind_nat(&self) -> bool {
         !self.flow.transport.is_reliable() && self.contact.socket_address() != Some(self.flow.remote)
     }
 }

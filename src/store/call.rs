@@ -85,8 +85,10 @@ impl Store {
 
     /// The wanted calls after the row `last`, oldest first, at most `limit`.
     pub async fn call_rows(&self, filter: &CallFilter, last: Option<&CallRow>, limit: u32) -> Result<Vec<CallRow>> {
+        // What comes after a row did not begin before it: so the index leads to the page.
+        let since_ms = last.map_or(filter.since_ms, |last| last.begun_at_ms.max(filter.since_ms));
         let rows = sqlx::query(ROWS)
-            .bind(row::big(filter.since_ms))
+            .bind(row::big(since_ms))
             .bind(row::big(filter.until_ms))
             .bind(last.map_or(-1, |last| row::big(last.begun_at_ms)))
             .bind(last.map_or("", |last| last.id.as_str()))

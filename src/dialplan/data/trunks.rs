@@ -132,15 +132,7 @@ impl Draft {
     ) -> Option<Pattern> {
         match (number, prefix) {
             (Some(number), None) => self.read(page.placed(number)).map(Pattern::Number),
-            (None, Some(prefix)) => {
-                let prefix = page.placed(prefix);
-                if is_keys(&prefix.value) {
-                    return Some(Pattern::Prefix(prefix.value));
-                }
-                let message = format!("`{}` is not what a number begins with: digits, after a + or not", prefix.value);
-                self.findings.push(prefix.place.finding(message));
-                None
-            }
+            (None, Some(prefix)) => self.keys(page.placed(prefix)).map(Pattern::Prefix),
             (Some(_), Some(_)) | (None, None) => {
                 self.findings.push(place.finding("write either `number` or `prefix`".to_owned()));
                 None
@@ -166,14 +158,20 @@ impl Draft {
             self.findings.push(place.finding(message));
             return None;
         }
-        let prepend = prepend.map(|prepend| page.placed(prepend));
-        if let Some(Placed { value, place }) = prepend.as_ref().filter(|prepend| !is_keys(&prepend.value)) {
-            self.findings
-                .push(place.finding(format!("`{value}` is not what a number begins with: digits, after a + or not")));
-            return None;
-        }
-        let prepend = prepend.map(|prepend| prepend.value).unwrap_or_default();
+        let prepend = match prepend {
+            Some(prepend) => self.keys(page.placed(prepend))?,
+            None => String::new(),
+        };
         Some(Change { strip: strip.map_or(0, |(_, strip)| strip), prepend })
+    }
+
+    fn keys(&mut self, placed: Placed<String>) -> Option<String> {
+        if is_keys(&placed.value) {
+            return Some(placed.value);
+        }
+        let message = format!("`{}` is not what a number begins with: digits, after a + or not", placed.value);
+        self.findings.push(placed.place.finding(message));
+        None
     }
 
     fn read<T: FromStr<Err: ToString>>(&mut self, placed: Placed<String>) -> Option<T> {

@@ -159,6 +159,7 @@ pub struct Parts<P> {
 impl<P: MediaPorts> Embedded<P> {
     pub fn new(parts: Parts<P>) -> Self {
         let Parts { config, dialplan, directory, endpoint, registrar, authenticator, ports, mut entropy } = parts;
+        let openings = Openings::new(&registrar);
         Self {
             config,
             dialplan,
@@ -179,7 +180,7 @@ impl<P: MediaPorts> Embedded<P> {
             presence: Presence::default(),
             alarms: Wakeups::default(),
             closing: BTreeMap::new(),
-            openings: Openings::default(),
+            openings,
             trunks: Trunks::default(),
             signed: BTreeMap::new(),
             round_at: None,
@@ -318,6 +319,9 @@ impl<P: MediaPorts> Embedded<P> {
 
     fn drain_bindings(&mut self) {
         while let Some(change) = self.registrar.poll_change() {
+            if let sip::Change::Upsert(binding) = &change {
+                self.openings.needed |= binding.is_behind_nat();
+            }
             self.outputs.push_back(Output::Binding(change));
         }
     }

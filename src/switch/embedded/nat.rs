@@ -4,7 +4,7 @@
 use super::{Embedded, Now, Purpose, leg::MediaPorts};
 use crate::{
     model::ExtensionNumber,
-    sip::{Binding, Method, NameAddr, Request},
+    sip::{Binding, Method, NameAddr, Registrar, Request},
 };
 use std::time::{Duration, Instant};
 
@@ -15,15 +15,22 @@ const PHONES_ARE_ASKED_EVERY_S: u64 = 25;
 const STEP: Duration = Duration::from_secs(1);
 
 /// Which part is next.
-#[derive(Default)]
 pub(super) struct Openings {
     at: Option<Instant>,
     part: u64,
+    /// Some phone is behind a NAT, or was when it was last looked.
+    pub needed: bool,
+}
+
+impl Openings {
+    pub fn new(registrar: &Registrar) -> Self {
+        Self { at: None, part: 0, needed: registrar.has_phones_behind_nat() }
+    }
 }
 
 impl<P: MediaPorts> Embedded<P> {
     pub(super) fn next_opening(&self) -> Option<Instant> {
-        self.openings.at.filter(|_| self.registrar.has_phones_behind_nat())
+        self.openings.at.filter(|_| self.openings.needed)
     }
 
     pub(super) fn keep_ways_open(&mut self, now: Now) {
@@ -31,6 +38,7 @@ impl<P: MediaPorts> Embedded<P> {
             return;
         }
         self.openings.at = Some(now.instant + STEP);
+        self.openings.needed = self.registrar.has_phones_behind_nat();
         self.openings.part = (self.openings.part + 1) % PHONES_ARE_ASKED_EVERY_S;
         let part = self.openings.part;
         for binding in self.registrar.behind_nat(now.unix_ms, |number| part_of(number) == part) {

@@ -47,6 +47,11 @@ impl Receiver {
         self.spare_event != Some(code)
     }
 
+    /// Whether keys may still come as tones.
+    pub fn takes_tones(&self) -> bool {
+        !self.sends_events
+    }
+
     /// Audio at 8 kHz, in pieces of any length; two digits take longer than 60 ms, and of several in one piece the
     /// last is told.
     pub fn audio(&mut self, now: Instant, samples: &[i16]) {

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::model::Codec;
 
-pub(super) struct Incoming {
+pub struct Incoming {
     codec: Codec,
     decoder: Decoder,
     /// The digit receiver hears the telephone band alone.

@@ -52,14 +52,22 @@ impl Concealer {
 
     /// The next sample to play; `None` is one that did not come.
     pub fn next(&mut self, heard: Option<i16>) -> i16 {
+        let played = match heard {
+            Some(sample) if matches!(self.state, State::Hearing) => sample,
+            _ => self.conceal(heard),
+        };
+        self.past[self.oldest] = played;
+        self.oldest = if self.oldest + 1 < self.past.len() { self.oldest + 1 } else { 0 };
+        played
+    }
+
+    fn conceal(&mut self, heard: Option<i16>) -> i16 {
         let state = std::mem::replace(&mut self.state, State::Hearing);
         let (played, state) = match heard {
             Some(sample) => self.hear(state, sample),
             None => self.cover(state),
         };
         self.state = state;
-        self.past[self.oldest] = played;
-        self.oldest = (self.oldest + 1) % self.past.len();
         played
     }
 

@@ -13,7 +13,7 @@ use super::{
     player::Player,
     rate::Rate,
     rtp::{MAX_PACKET_BYTES, Packet},
-    srtp::Shield,
+    srtp::Protection,
     stream::{Stamp, Stream},
 };
 use crate::{
@@ -72,7 +72,7 @@ pub(super) struct Leg {
     /// Of the audio in which digits are listened for.
     gaps: Gaps,
     pub statistics: LegStatistics,
-    shield: Option<Box<Shield>>,
+    shield: Protection,
     /// Exist while they are used.
     incoming: Option<Box<Incoming>>,
     outgoing: Option<Box<Outgoing>>,
@@ -83,7 +83,7 @@ pub(super) struct Leg {
 
 /// The way out of a leg: what cannot be secured where it should be does not leave.
 struct Sealing<'a, O> {
-    shield: &'a mut Option<Box<Shield>>,
+    shield: &'a mut Protection,
     out: &'a mut O,
 }
 
@@ -151,7 +151,7 @@ impl Leg {
             held_back: None,
             keypad: None,
             statistics: LegStatistics::default(),
-            shield: None,
+            shield: Protection::default(),
             incoming: None,
             outgoing: None,
             health: None,
@@ -179,11 +179,7 @@ impl Leg {
     }
 
     pub fn secure(&mut self, keys: Option<&SrtpKeys>) {
-        match (&mut self.shield, keys) {
-            (Some(shield), Some(keys)) => shield.rekey(keys),
-            (None, Some(keys)) => self.shield = Some(Box::new(Shield::new(keys))),
-            (_, None) => self.shield = None,
-        }
+        self.shield.secure(keys);
     }
 
     /// The receiver stays when nobody listens any more: how a peer sends its digits holds for the whole call.
@@ -197,11 +193,7 @@ impl Leg {
     /// The packet as the peer made it: not one too many, and authentic where the leg is secured.
     pub fn open<'a>(&mut self, now: Instant, from: SocketAddr, bytes: &'a [u8]) -> Option<Cow<'a, [u8]>> {
         let refused = self.is_flooded(now) || !self.may_be_peer(from);
-        let opened = match &mut self.shield {
-            _ if refused => None,
-            None => Some(Cow::Borrowed(bytes)),
-            Some(shield) => shield.open(bytes).map(Cow::Owned),
-        };
+        let opened = if refused { None } else { self.shield.open(bytes) };
         self.statistics.dropped += u64::from(opened.is_none());
         opened
     }
@@ -234,11 +226,7 @@ impl Leg {
     pub fn report_came(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
         let flooded = self.is_flooded(now);
         let (Some(health), Some(params)) = (&mut self.health, &self.params) else { return };
-        let opened = match &mut self.shield {
-            _ if flooded => None,
-            None => Some(Cow::Borrowed(datagram)),
-            Some(shield) => shield.open_report(datagram).map(Cow::Owned),
-        };
+        let opened = if flooded { None } else { self.shield.open_report(datagram) };
         let peers = [params.remote.ip(), params.signalled, params.rtcp.ip()];
         if !opened.is_some_and(|report| health.hear(now, from, peers, &self.stream, &report)) {
             self.statistics.dropped += 1;
@@ -260,7 +248,9 @@ impl Leg {
         if let Some(receiver) = &mut self.digits {
             receiver.packet(packet.sequence);
         }
-        let hears_tones = self.listens || self.translates;
+        // Who sends events is not believed in the audio.
+        let takes_tones = self.digits.as_ref().is_some_and(|receiver| receiver.takes_tones());
+        let hears_tones = self.translates || self.listens && takes_tones;
         if self.ear.is_none() && !hears_tones {
             self.incoming = None;
             return None;
@@ -477,19 +467,11 @@ impl Leg {
 
 impl<O: Out> Out for Sealing<'_, O> {
     fn send(&mut self, leg: Token, to: SocketAddr, packet: &[u8]) {
-        match self.shield {
-            None => self.out.send(leg, to, packet),
-            Some(shield) => shield.seal(packet).into_iter().for_each(|sealed| self.out.send(leg, to, &sealed)),
-        }
+        self.shield.seal(packet).into_iter().for_each(|sealed| self.out.send(leg, to, &sealed));
     }
 
     fn report(&mut self, leg: Token, channel: Channel, to: SocketAddr, report: &[u8]) {
-        match self.shield {
-            None => self.out.report(leg, channel, to, report),
-            Some(shield) => {
-                shield.seal_report(report).into_iter().for_each(|sealed| self.out.report(leg, channel, to, &sealed));
-            }
-        }
+        self.shield.seal_report(report).into_iter().for_each(|sealed| self.out.report(leg, channel, to, &sealed));
     }
 
     fn event(&mut self, event: Event) {

@@ -7,7 +7,7 @@
 
 pub mod clip;
 pub mod codec;
-mod coding;
+pub mod coding;
 mod conceal;
 mod ear;
 mod event;

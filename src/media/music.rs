@@ -1,7 +1,9 @@
 //! The music on hold, made by calculation like the chime: nobody's recording, and so nobody's licence.
 
-use super::{codec::SAMPLE_RATE, tone};
-use std::f64::consts::TAU;
+use super::{
+    codec::SAMPLE_RATE,
+    tone::{self, Note},
+};
 
 /// Four bars of eight quavers, as steps of `SCALE_HZ`; it comes round without a seam.
 const MELODY: [[usize; 8]; 4] =
@@ -27,24 +29,14 @@ pub fn tune() -> Vec<i16> {
     let length = samples.len();
     for (place, step) in steps.into_iter().enumerate() {
         let hz = SCALE_HZ.get(step).copied().unwrap_or_default();
-        for (n, sound) in note(hz).enumerate() {
+        let note = Note { hz, length_ms: RING_MS, attack_ms: ATTACK_MS, decay_ms: DECAY_MS, octave: OCTAVE };
+        for (n, sound) in note.samples().enumerate() {
             if let Some(sample) = samples.get_mut((place * quaver + n) % length) {
                 *sample += sound;
             }
         }
     }
     tone::at_level(&samples, LEVEL_DBFS)
-}
-
-fn note(hz: f64) -> impl Iterator<Item = f64> {
-    let total_ms = f64::from(RING_MS);
-    (0..RING_MS * SAMPLE_RATE / 1000).map(move |n| {
-        let ms = f64::from(n) * 1000.0 / f64::from(SAMPLE_RATE);
-        let rise = (ms / ATTACK_MS).min(1.0);
-        let release = ((total_ms - ms) / ATTACK_MS).min(1.0);
-        let turn = TAU * hz * ms / 1000.0;
-        rise * release * (-ms / DECAY_MS).exp() * (turn.sin() + OCTAVE * (2.0 * turn).sin())
-    })
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use rtc_srtp::{
     option::{srtcp_replay_protection, srtp_replay_protection},
     protection_profile::ProtectionProfile,
 };
+use std::borrow::Cow;
 
 /// Packets that may come late and still be told from repeated ones (RFC 3711 §3.3.2 asks for 64).
 const REPLAY_WINDOW: usize = 128;
@@ -35,6 +36,55 @@ struct Way {
     /// The SSRCs of the streams that have proven authentic: nobody else gets a state of theirs.
     streams: Vec<u32>,
     reporters: Vec<u32>,
+}
+
+/// What secures a leg, if anything does: without keys every packet passes as it is.
+#[derive(Default)]
+pub struct Protection(Option<Box<Shield>>);
+
+impl Protection {
+    /// From here on with these keys, or plain.
+    pub fn secure(&mut self, keys: Option<&SrtpKeys>) {
+        match (&mut self.0, keys) {
+            (Some(shield), Some(keys)) => shield.rekey(keys),
+            (shield, keys) => *shield = keys.map(|keys| Box::new(Shield::new(keys))),
+        }
+    }
+
+    pub fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// A whole RTP packet of ours, as it goes out.
+    pub fn seal<'p>(&mut self, packet: &'p [u8]) -> Option<Cow<'p, [u8]>> {
+        self.pass(packet, Shield::seal)
+    }
+
+    /// An RTP packet of the peer's, as it made it.
+    pub fn open<'p>(&mut self, packet: &'p [u8]) -> Option<Cow<'p, [u8]>> {
+        self.pass(packet, Shield::open)
+    }
+
+    /// A whole RTCP packet of ours, as it goes out.
+    pub fn seal_report<'p>(&mut self, report: &'p [u8]) -> Option<Cow<'p, [u8]>> {
+        self.pass(report, Shield::seal_report)
+    }
+
+    /// An RTCP packet of the peer's, as it made it.
+    pub fn open_report<'p>(&mut self, report: &'p [u8]) -> Option<Cow<'p, [u8]>> {
+        self.pass(report, Shield::open_report)
+    }
+
+    fn pass<'p>(
+        &mut self,
+        bytes: &'p [u8],
+        through: fn(&mut Shield, &[u8]) -> Option<Vec<u8>>,
+    ) -> Option<Cow<'p, [u8]>> {
+        match &mut self.0 {
+            None => Some(Cow::Borrowed(bytes)),
+            Some(shield) => through(shield, bytes).map(Cow::Owned),
+        }
+    }
 }
 
 impl Shield {

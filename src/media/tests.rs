@@ -8,9 +8,10 @@ use super::{
     Event, LegParams,
     clip::Clips,
     codec::{self, Decoder, Encoder, FRAME_SAMPLES, SAMPLE_RATE},
+    coding::Incoming,
     health::Channel,
     plane::{MAX_LEGS, OpenError, Out, Plane, Token},
-    rate::{Narrower, Rate, Widener},
+    rate::{Rate, Widener},
     rtp::Packet,
     tone,
 };
@@ -257,15 +258,11 @@ impl Room {
 
     /// Everything `party` heard since the wire was last cleared, at 8 kHz.
     fn samples_to(&self, party: usize) -> Vec<i16> {
-        let codec = self.parties[party].params.codec;
-        let (mut decoder, mut narrower) = (Decoder::new(codec), Narrower::default());
+        let mut incoming = Incoming::new(self.parties[party].params.codec);
         let mut decoded = |packet: &&Heard| {
-            let mut samples = [0; codec::MAX_PACKET_SAMPLES];
-            let samples = decoder.decode(&packet.payload, &mut samples);
-            match codec::rate(codec) {
-                Rate::Narrow => samples.to_vec(),
-                Rate::Wide => narrower.narrow(samples, &mut [0; codec::MAX_PACKET_SAMPLES]).to_vec(),
-            }
+            let (mut samples, mut narrow) = ([0; codec::MAX_PACKET_SAMPLES], [0; codec::MAX_PACKET_SAMPLES]);
+            let samples = incoming.decode(&packet.payload, &mut samples);
+            incoming.telephone_band(samples, &mut narrow).to_vec()
         };
         self.audio_to(party).iter().flat_map(&mut decoded).collect()
     }

@@ -6,6 +6,7 @@ use std::f64::consts::{PI, TAU};
 /// Two falling-away notes a fourth apart, clear of every DTMF frequency (697–941 and 1209–1633 Hz) and its doubles.
 pub const CHIME_NOTES_HZ: [f64; 2] = [2050.0, 2733.0];
 const CHIME_NOTE_MS: u32 = 170;
+const CHIME_ATTACK_MS: f64 = 4.0;
 const CHIME_DECAY_MS: f64 = 70.0;
 /// The level of a full-scale sine in dBm0 (ITU-T G.711, table 5: µ-law).
 const FULL_SCALE_DBM0: f64 = 3.17;
@@ -13,7 +14,9 @@ const CHIME_LEVEL_DBM0: f64 = -18.0;
 
 /// ピコン, at 8 kHz: 340 ms whose level while it sounds is about −18 dBm0.
 pub fn chime() -> Vec<i16> {
-    let samples: Vec<f64> = CHIME_NOTES_HZ.iter().flat_map(|&hz| note(hz)).collect();
+    let note =
+        |hz| Note { hz, length_ms: CHIME_NOTE_MS, attack_ms: CHIME_ATTACK_MS, decay_ms: CHIME_DECAY_MS, octave: 0.0 };
+    let samples: Vec<f64> = CHIME_NOTES_HZ.iter().flat_map(|&hz| note(hz).samples()).collect();
     at_level(&samples, CHIME_LEVEL_DBM0 - FULL_SCALE_DBM0)
 }
 
@@ -30,15 +33,27 @@ pub fn sine(hz: f64, dbfs: f64, sample_rate: u32, samples: usize) -> Vec<i16> {
     (0..samples).map(|n| to_sample(amplitude * (TAU * hz * n as f64 / f64::from(sample_rate)).sin())).collect()
 }
 
-fn note(hz: f64) -> impl Iterator<Item = f64> {
-    const ATTACK_MS: f64 = 4.0;
-    let total_ms = f64::from(CHIME_NOTE_MS);
-    (0..CHIME_NOTE_MS * SAMPLE_RATE / 1000).map(move |n| {
-        let ms = f64::from(n) * 1000.0 / f64::from(SAMPLE_RATE);
-        let rise = (ms / ATTACK_MS).min(1.0);
-        let release = ((total_ms - ms) / ATTACK_MS).min(1.0);
-        rise * release * (-ms / CHIME_DECAY_MS).exp() * (TAU * hz * ms / 1000.0).sin()
-    })
+/// A note that is struck and dies away, the octave above it so loud beside it.
+pub(super) struct Note {
+    pub hz: f64,
+    pub length_ms: u32,
+    pub attack_ms: f64,
+    pub decay_ms: f64,
+    pub octave: f64,
+}
+
+impl Note {
+    /// At 8 kHz.
+    pub fn samples(self) -> impl Iterator<Item = f64> {
+        let total_ms = f64::from(self.length_ms);
+        (0..self.length_ms * SAMPLE_RATE / 1000).map(move |n| {
+            let ms = f64::from(n) * 1000.0 / f64::from(SAMPLE_RATE);
+            let rise = (ms / self.attack_ms).min(1.0);
+            let release = ((total_ms - ms) / self.attack_ms).min(1.0);
+            let turn = TAU * self.hz * ms / 1000.0;
+            rise * release * (-ms / self.decay_ms).exp() * (turn.sin() + self.octave * (2.0 * turn).sin())
+        })
+    }
 }
 
 fn amplitude(dbfs: f64) -> f64 {

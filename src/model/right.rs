@@ -34,6 +34,8 @@ macro_rules! words {
     };
 }
 
+pub(super) use words;
+
 /// What an account is (J1). No role grants a right to listen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {

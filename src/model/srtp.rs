@@ -1,4 +1,4 @@
-use super::{Entropy, NotInVocabulary};
+use super::{Entropy, NotInVocabulary, right::words};
 use std::{fmt, str::FromStr};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -39,34 +39,7 @@ pub struct SrtpKeys {
     pub theirs: SrtpKey,
 }
 
-impl SrtpPolicy {
-    pub const ALL: [Self; 3] = [Self::Off, Self::Allowed, Self::Required];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Allowed => "allowed",
-            Self::Required => "required",
-        }
-    }
-}
-
-impl fmt::Display for SrtpPolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for SrtpPolicy {
-    type Err = NotInVocabulary;
-
-    fn from_str(text: &str) -> Result<Self, NotInVocabulary> {
-        Self::ALL
-            .into_iter()
-            .find(|policy| policy.as_str() == text)
-            .ok_or(NotInVocabulary { expected: "off, allowed or required" })
-    }
-}
+words!(SrtpPolicy, "off, allowed or required", Off = "off", Allowed = "allowed", Required = "required");
 
 impl SrtpSuite {
     /// The strongest first.

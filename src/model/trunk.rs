@@ -1,4 +1,4 @@
-use super::{OutsideNumber, TrunkName};
+use super::{NotInVocabulary, OutsideNumber, TrunkName, right::words};
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},
@@ -66,14 +66,7 @@ impl TrunkSource {
     }
 }
 
-impl TrunkIdentity {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            TrunkIdentity::From => "from",
-            TrunkIdentity::Asserted => "asserted",
-        }
-    }
-}
+words!(TrunkIdentity, "from or asserted", From = "from", Asserted = "asserted");
 
 impl FromStr for TrunkAddress {
     type Err = NotOfATrunk;
@@ -111,18 +104,6 @@ impl FromStr for TrunkSource {
     }
 }
 
-impl FromStr for TrunkIdentity {
-    type Err = NotOfATrunk;
-
-    fn from_str(text: &str) -> Result<Self, NotOfATrunk> {
-        match text {
-            "from" => Ok(TrunkIdentity::From),
-            "asserted" => Ok(TrunkIdentity::Asserted),
-            _ => Err(NotOfATrunk("from or asserted")),
-        }
-    }
-}
-
 impl fmt::Display for TrunkAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.transport, self.host, self.port)
@@ -135,12 +116,6 @@ impl fmt::Display for TrunkSource {
             Some(port) => SocketAddr::new(self.ip, port).fmt(f),
             None => self.ip.fmt(f),
         }
-    }
-}
-
-impl fmt::Display for TrunkIdentity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
     }
 }
 

@@ -4,10 +4,11 @@ use super::{DtmfWay, heard::Heard, voice::Speaker};
 use crate::{
     dtmf::{Arrival, EventPacket, EventSender, Receiver, tone},
     media::{
-        codec::{self, Decoder, Encoder, FRAME_SAMPLES, MAX_PACKET_SAMPLES, MAX_PAYLOAD_BYTES, SAMPLE_RATE},
-        rate::{MAX_FRAME_SAMPLES, Narrower, Rate, Widener},
+        codec::{self, Encoder, FRAME_SAMPLES, MAX_PACKET_SAMPLES, MAX_PAYLOAD_BYTES, SAMPLE_RATE},
+        coding::Incoming,
+        rate::{MAX_FRAME_SAMPLES, Rate, Widener},
         rtp::{MAX_PACKET_BYTES, Packet},
-        srtp::Shield,
+        srtp::Protection,
     },
     model::{Codec, Digit, Entropy, EventFormat, SrtpKeys},
 };
@@ -49,7 +50,7 @@ pub struct Terms {
 struct State {
     closed: bool,
     terms: Option<Terms>,
-    shield: Option<Shield>,
+    shield: Protection,
     speaker: Speaker,
     heard: Heard,
     stream: OutStream,
@@ -65,9 +66,8 @@ struct State {
 struct Coding {
     codec: Codec,
     encoder: Encoder,
-    decoder: Decoder,
+    incoming: Incoming,
     widener: Widener,
-    narrower: Narrower,
 }
 
 struct OutStream {
@@ -111,7 +111,7 @@ impl Media {
         let state = State {
             closed: false,
             terms: None,
-            shield: None,
+            shield: Protection::default(),
             speaker,
             heard: Heard::new(now()),
             stream,
@@ -130,15 +130,12 @@ impl Media {
     pub fn agree(&self, terms: Terms, keys: Option<&SrtpKeys>) {
         let mut state = self.state();
         state.terms = Some(terms);
-        match (&mut state.shield, keys) {
-            (Some(shield), Some(keys)) => shield.rekey(keys),
-            (shield, keys) => *shield = keys.map(Shield::new),
-        }
+        state.shield.secure(keys);
     }
 
     /// Whether packets are secured.
     pub fn is_secured(&self) -> bool {
-        self.state().shield.is_some()
+        self.state().shield.is_on()
     }
 
     pub fn terms(&self) -> Option<Terms> {
@@ -209,10 +206,7 @@ async fn run(media: Arc<Media>, socket: UdpSocket) {
 impl State {
     fn hear(&mut self, bytes: &[u8]) {
         let Some(terms) = self.terms else { return };
-        let opened = match &mut self.shield {
-            Some(shield) => shield.open(bytes).map(Cow::Owned),
-            None => Some(Cow::Borrowed(bytes)),
-        };
+        let opened = self.shield.open(bytes);
         let Some(packet) = opened.as_deref().and_then(Packet::read) else { return };
         let Packet { payload_type, sequence, timestamp, marker, payload, .. } = packet;
         if terms.events.is_some_and(|events| events.payload_type == payload_type) {
@@ -225,8 +219,9 @@ impl State {
         self.receiver.packet(sequence);
         self.take_keys();
         let coding = self.coding(terms.codec);
-        let mut narrow = [0; MAX_PACKET_SAMPLES];
-        let samples = coding.decode(packet.payload, &mut narrow);
+        let (mut heard, mut narrow) = ([0; MAX_PACKET_SAMPLES], [0; MAX_PACKET_SAMPLES]);
+        let samples = coding.incoming.decode(packet.payload, &mut heard);
+        let samples = coding.incoming.telephone_band(samples, &mut narrow);
         self.heard.put(now(), packet.ssrc, packet.timestamp, terms.codec.clock_rate(), samples);
     }
 
@@ -265,12 +260,7 @@ impl State {
         let sequence = self.stream.sequence;
         (self.stream.sequence, self.stream.begun) = (sequence.wrapping_add(1), true);
         let packet = Packet { payload_type, marker, sequence, timestamp, ssrc: self.stream.ssrc, payload };
-        let packet = packet.write(buffer)?;
-        let packet = match &mut self.shield {
-            Some(shield) => Cow::Owned(shield.seal(packet)?),
-            None => Cow::Borrowed(packet),
-        };
-        Some((terms.remote, packet))
+        Some((terms.remote, self.shield.seal(packet.write(buffer)?)?))
     }
 
     fn next_say(&mut self, terms: &Terms, timestamp: u32) -> Say {
@@ -300,13 +290,7 @@ impl State {
 
 impl Coding {
     fn new(codec: Codec) -> Self {
-        Self {
-            codec,
-            encoder: Encoder::new(codec),
-            decoder: Decoder::new(codec),
-            widener: Widener::default(),
-            narrower: Narrower::default(),
-        }
+        Self { codec, encoder: Encoder::new(codec), incoming: Incoming::new(codec), widener: Widener::default() }
     }
 
     fn encode<'p>(&mut self, frame: &codec::Frame, payload: &'p mut [u8]) -> &'p [u8] {
@@ -316,18 +300,6 @@ impl Coding {
             Rate::Wide => self.widener.widen(frame, &mut wide),
         };
         self.encoder.encode(samples, payload)
-    }
-
-    /// At 8 kHz.
-    fn decode<'n>(&mut self, payload: &[u8], narrow: &'n mut [i16]) -> &'n [i16] {
-        match codec::rate(self.codec) {
-            Rate::Narrow => self.decoder.decode(payload, narrow),
-            Rate::Wide => {
-                let mut wide = [0; MAX_PACKET_SAMPLES];
-                let wide = self.decoder.decode(payload, &mut wide);
-                self.narrower.narrow(wide, narrow)
-            }
-        }
     }
 }
 

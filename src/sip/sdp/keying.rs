@@ -183,7 +183,8 @@ mod tests {
 
     #[test]
     fn required_is_savp_and_allowed_is_avp_with_keys() {
-        let offers = SrtpPolicy::ALL.map(|policy| keying(policy, 1).offer());
+        let offers =
+            [SrtpPolicy::Off, SrtpPolicy::Allowed, SrtpPolicy::Required].map(|policy| keying(policy, 1).offer());
         assert_eq!(
             offers.each_ref().map(|offer| (offer.savp, offer.crypto.len())),
             [(false, 0), (false, 3), (true, 3)]

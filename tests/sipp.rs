@@ -10,19 +10,13 @@ use std::{
 };
 use support::{
     engine::{DIAL_ID, DIAL_PASSWORD, Engine},
-    let_pass, port,
-    sipp::{Running, Scenario},
+    let_pass,
+    sipp::{Running, Scenario, register},
     within,
 };
 
 const TALK_MS: u64 = 1500;
 const RING_MS: u64 = 500;
-
-fn register(engine: &Engine, user: &str) -> SocketAddr {
-    let address = port::sip();
-    Scenario::new("register", user).at(address).with("expires", 300).start(engine.sip).expect_success();
-    address
-}
 
 /// A callee that registers at an address of its own and waits for its call.
 fn callee(engine: &Engine, user: &str, scenario: &'static str) -> Scenario {

@@ -12,7 +12,7 @@ use support::{
     engine::{DIAL_ID, DIAL_PASSWORD, Engine, PHONE_PASSWORD},
     kamailio::{ACCOUNT, ACCOUNT_PASSWORD, NUMBER, Provider, REALM},
     let_pass, port,
-    sipp::Scenario,
+    sipp::{Scenario, register},
     within,
 };
 
@@ -161,12 +161,6 @@ fn static_trunk(engine: &Engine, name: &str, more: &[&str]) -> SocketAddr {
     engine.run_ok(&[&["trunk", "add", name, &format!("udp:{address}")], more].concat(), "");
     pong.expect_success();
     expect_trunk(engine, name, "reachable", true);
-    address
-}
-
-fn register(engine: &Engine, user: &str) -> SocketAddr {
-    let address = port::sip();
-    Scenario::new("register", user).at(address).with("expires", 300).start(engine.sip).expect_success();
     address
 }
 

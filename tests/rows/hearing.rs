@@ -17,7 +17,7 @@ const KEY_TONES_HZ: [f64; 5] = [697.0, 770.0, 941.0, 1336.0, 1477.0];
 const NO_KEY_DBFS: f64 = -50.0;
 
 /// The parties hear each other, and whether the agent hears the supervisor; the customer never does.
-async fn assert_talk(talk: &Talk, agent_hears: &[f64], agent_lacks: &[f64]) {
+pub async fn assert_talk(talk: &Talk, agent_hears: &[f64], agent_lacks: &[f64]) {
     let (by_agent, by_customer) = tokio::join!(ear::now(&talk.agent), ear::now(&talk.customer));
     assert_hears("the agent", &by_agent, &[CUSTOMER_HZ]);
     assert_hears("the agent", &by_agent, agent_hears);
@@ -27,7 +27,7 @@ async fn assert_talk(talk: &Talk, agent_hears: &[f64], agent_lacks: &[f64]) {
     assert_lacks("the customer, in the whole call", &all_of(&talk.customer), &[SUPERVISOR_HZ, SECOND_SUPERVISOR_HZ]);
 }
 
-async fn assert_hears_both(supervisor: &Call, lacks: &[f64]) {
+pub async fn assert_hears_both(supervisor: &Call, lacks: &[f64]) {
     let heard = ear::now(supervisor).await;
     assert_hears("the supervisor", &heard, &[AGENT_HZ, CUSTOMER_HZ]);
     assert_lacks("the supervisor", &heard, &[SUPERVISOR_HZ]);

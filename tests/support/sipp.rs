@@ -1,6 +1,10 @@
 //! SIPp: scripted calls from `tests/sipp/`, each bounded in time.
 
-use super::{Peer, engine::PHONE_PASSWORD, port};
+use super::{
+    Peer,
+    engine::{Engine, PHONE_PASSWORD},
+    port,
+};
 use std::{
     fs::{self, File},
     net::SocketAddr,
@@ -12,7 +16,8 @@ use tempfile::TempDir;
 
 const GRACE: Duration = Duration::from_secs(5);
 
-/// One run of one scenario, before it starts. In the scenario `{{name}}` stands for a value given here.
+/// One run of one scenario, before it starts. In the scenario `{{name}}` stands for a value given here, and `{{calling}}` for
+/// what every call begins with: INVITE, challenge, INVITE with credentials.
 pub struct Scenario {
     name: &'static str,
     user: String,
@@ -80,7 +85,8 @@ impl Scenario {
     }
 
     fn text(&self) -> String {
-        let text = fs::read_to_string(scenario_file(self.name)).unwrap();
+        let read = |name| fs::read_to_string(scenario_file(name)).unwrap();
+        let text = read(self.name).replace("{{calling}}\n", &read("calling"));
         self.values.iter().rev().fold(text, |text, (name, value)| text.replace(&format!("{{{{{name}}}}}"), value))
     }
 
@@ -98,6 +104,13 @@ impl Scenario {
         }
         command
     }
+}
+
+/// Registers a phone at an address of its own, which is told.
+pub fn register(engine: &Engine, user: &str) -> SocketAddr {
+    let address = port::sip();
+    Scenario::new("register", user).at(address).with("expires", 300).start(engine.sip).expect_success();
+    address
 }
 
 /// A scenario that goes on; it dies with this value.

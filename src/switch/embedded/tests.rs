@@ -108,12 +108,8 @@ impl Rig {
             },
             dialplan: DialPlan::default(),
             directory: Directory::new(phones.map(|phone| DirectoryEntry {
-                number: number(phone),
-                name: String::new(),
-                ha1_md5: ha1(phone, Algorithm::Md5),
-                ha1_sha256: ha1(phone, Algorithm::Sha256),
                 digest: (phone == SHA256_PHONE).then(|| vec![Algorithm::Sha256]),
-                srtp: SrtpPolicy::Off,
+                ..directory_entry(phone)
             })),
             endpoint: Endpoint::new(EndpointConfig { invite_rate: None, ..EndpointConfig::default() }, entropy.fork()),
             registrar,
@@ -285,14 +281,42 @@ impl Rig {
         self.send(phone, &Message::Request(ack));
     }
 
+    fn bye(&mut self, phone: &str, ok: &Response, cseq: u32) {
+        let bye = self.in_dialog(phone, Method::Bye, ok, cseq);
+        self.send(phone, &Message::Request(bye));
+    }
+
+    /// The phone describes its media anew in its dialog; the request that says so.
+    fn offer(&mut self, phone: &str, method: Method, ok: &Response, cseq: u32, body: Vec<u8>) -> Request {
+        let mut request = self.in_dialog(phone, method, ok, cseq);
+        request.set_body("application/sdp", body);
+        self.send(phone, &Message::Request(request.clone()));
+        request
+    }
+
+    /// 1000 thinks better of its INVITE.
+    fn cancel(&mut self, invite: &Request) {
+        let mut cancel = Request::new(Method::Cancel, invite.uri.clone());
+        for name in ["Via", "From", "To", "Call-ID"] {
+            cancel.headers.copy(name, &invite.headers);
+        }
+        let number = invite.headers.cseq().unwrap().number;
+        cancel.headers.push("CSeq", format!("{number} CANCEL"));
+        self.send("1000", &Message::Request(cancel));
+    }
+
     /// 1000 talks to 1001; gives back both dialogs' 200 and INVITE.
     fn talk(&mut self) -> (Response, Request) {
-        self.invite("1000", "1001");
-        let ring = self.received("1001", Method::Invite);
-        self.answer("1001", &ring, 200, sdp_of("1001", "sendrecv"));
-        self.received("1001", Method::Ack);
-        let ok = self.response("1000", 200);
-        self.ack("1000", &ok);
+        self.talk_to("1000", "1001")
+    }
+
+    fn talk_to(&mut self, from: &str, to: &str) -> (Response, Request) {
+        self.invite(from, to);
+        let ring = self.received(to, Method::Invite);
+        self.answer(to, &ring, 200, sdp_of(to, "sendrecv"));
+        self.received(to, Method::Ack);
+        let ok = self.response(from, 200);
+        self.ack(from, &ok);
         (ok, ring)
     }
 
@@ -322,14 +346,25 @@ impl Rig {
     }
 }
 
-/// A request of 1001 in the dialog that the ring opened.
-fn from_callee(rig: &mut Rig, method: Method, ring: &Request, cseq: u32) -> Request {
-    let mut request = rig.request(method.clone(), "1001", "x", vec![]);
-    request.headers.set("From", format!("{};tag=t1001", ring.headers.get("To").unwrap()));
+/// A request of the phone that was called, in the dialog that the ring opened.
+fn from_callee(rig: &mut Rig, phone: &str, method: Method, ring: &Request, cseq: u32) -> Request {
+    let mut request = rig.request(method.clone(), phone, "x", vec![]);
+    request.headers.set("From", format!("{};tag=t{phone}", ring.headers.get("To").unwrap()));
     request.headers.set("To", ring.headers.get("From").unwrap());
     request.headers.set("Call-ID", ring.headers.call_id());
     request.headers.set("CSeq", format!("{cseq} {method}"));
     request
+}
+
+fn directory_entry(phone: &str) -> DirectoryEntry {
+    DirectoryEntry {
+        number: number(phone),
+        name: String::new(),
+        ha1_md5: ha1(phone, Algorithm::Md5),
+        ha1_sha256: ha1(phone, Algorithm::Sha256),
+        digest: None,
+        srtp: SrtpPolicy::Off,
+    }
 }
 
 fn binding(phone: &str) -> Binding {
@@ -386,8 +421,7 @@ fn two_phones_ring_answer_talk_and_hang_up() {
     let ok = rig.response("1000", 200);
     rig.ack("1000", &ok);
     assert_eq!(rig.call().state, CallState::Talking);
-    let bye = rig.in_dialog("1000", Method::Bye, &ok, 3);
-    rig.send("1000", &Message::Request(bye));
+    rig.bye("1000", &ok, 3);
     rig.response("1000", 200);
     let bye = rig.received("1001", Method::Bye);
     rig.answer("1001", &bye, 200, vec![]);
@@ -452,12 +486,7 @@ fn a_cancel_stops_the_ringing_and_a_late_answer_is_let_go() {
     let invite = rig.invite("1000", "1001");
     let ring = rig.received("1001", Method::Invite);
     rig.answer("1001", &ring, 180, vec![]);
-    let mut cancel = Request::new(Method::Cancel, invite.uri.clone());
-    for name in ["Via", "From", "To", "Call-ID"] {
-        cancel.headers.copy(name, &invite.headers);
-    }
-    cancel.headers.push("CSeq", "2 CANCEL");
-    rig.send("1000", &Message::Request(cancel));
+    rig.cancel(&invite);
     rig.response("1000", 487);
     rig.received("1001", Method::Cancel);
     rig.answer("1001", &ring, 200, sdp_of("1001", "sendrecv"));
@@ -470,9 +499,7 @@ fn a_cancel_stops_the_ringing_and_a_late_answer_is_let_go() {
 fn hold_passes_to_the_other_party_and_back() {
     let mut rig = Rig::new();
     let (ok, _) = rig.talk();
-    let mut hold = rig.in_dialog("1000", Method::Invite, &ok, 3);
-    hold.set_body("application/sdp", sdp_of("1000", "sendonly"));
-    rig.send("1000", &Message::Request(hold));
+    rig.offer("1000", Method::Invite, &ok, 3, sdp_of("1000", "sendonly"));
     let passed_on = rig.received("1001", Method::Invite);
     assert!(String::from_utf8_lossy(&passed_on.body).contains("a=sendonly"));
     rig.answer("1001", &passed_on, 200, sdp_of("1001", "recvonly"));
@@ -481,9 +508,7 @@ fn hold_passes_to_the_other_party_and_back() {
     assert!(String::from_utf8_lossy(&held.body).contains("a=recvonly"));
     assert_eq!(rig.call().state, CallState::OnHold);
     rig.ack("1000", &held);
-    let mut resume = rig.in_dialog("1000", Method::Invite, &ok, 4);
-    resume.set_body("application/sdp", sdp_of("1000", "sendrecv"));
-    rig.send("1000", &Message::Request(resume));
+    rig.offer("1000", Method::Invite, &ok, 4, sdp_of("1000", "sendrecv"));
     let passed_on = rig.received("1001", Method::Invite);
     rig.answer("1001", &passed_on, 200, sdp_of("1001", "sendrecv"));
     rig.response("1000", 200);

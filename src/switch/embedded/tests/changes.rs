@@ -4,21 +4,9 @@ use super::*;
 
 /// The caller asks for hold; what the callee is asked.
 fn hold(rig: &mut Rig, ok: &Response) -> (Request, Request) {
-    let mut hold = rig.in_dialog("1000", Method::Invite, ok, 3);
-    hold.set_body("application/sdp", sdp_of("1000", "sendonly"));
-    rig.send("1000", &Message::Request(hold.clone()));
+    let hold = rig.offer("1000", Method::Invite, ok, 3, sdp_of("1000", "sendonly"));
     let passed_on = rig.received("1001", Method::Invite);
     (hold, passed_on)
-}
-
-pub fn cancel(rig: &mut Rig, invite: &Request) {
-    let mut cancel = Request::new(Method::Cancel, invite.uri.clone());
-    for name in ["Via", "From", "To", "Call-ID"] {
-        cancel.headers.copy(name, &invite.headers);
-    }
-    let number = invite.headers.cseq().unwrap().number;
-    cancel.headers.push("CSeq", format!("{number} CANCEL"));
-    rig.send("1000", &Message::Request(cancel));
 }
 
 fn text(body: &[u8]) -> String {
@@ -36,9 +24,7 @@ fn who_is_put_on_hold_in_whatever_words_is_offered_the_music_and_hears_it_until_
         let call = rig.switch.calls.values().next().unwrap();
         let (caller, callee) = (call.caller, call.callee);
         for cseq in [3, 5] {
-            let mut hold = rig.in_dialog("1000", Method::Invite, &ok, cseq);
-            hold.set_body("application/sdp", words.clone());
-            rig.send("1000", &Message::Request(hold));
+            rig.offer("1000", Method::Invite, &ok, cseq, words.clone());
             let passed_on = rig.received("1001", Method::Invite);
             assert!(text(&passed_on.body).contains("a=sendonly"), "{}", text(&passed_on.body));
             rig.answer("1001", &passed_on, 200, sdp_of("1001", "recvonly"));
@@ -47,9 +33,7 @@ fn who_is_put_on_hold_in_whatever_words_is_offered_the_music_and_hears_it_until_
             let matrix = rig.matrices.last().unwrap();
             assert!(matrix.hears_music(callee) && !matrix.hears_music(caller) && !matrix.hears(callee, caller));
             assert_eq!(rig.call().state, CallState::OnHold);
-            let mut resume = rig.in_dialog("1000", Method::Invite, &ok, cseq + 1);
-            resume.set_body("application/sdp", sdp_of("1000", "sendrecv"));
-            rig.send("1000", &Message::Request(resume));
+            rig.offer("1000", Method::Invite, &ok, cseq + 1, sdp_of("1000", "sendrecv"));
             let passed_on = rig.received("1001", Method::Invite);
             assert!(text(&passed_on.body).contains("a=sendrecv"), "{}", text(&passed_on.body));
             rig.answer("1001", &passed_on, 200, sdp_of("1001", "sendrecv"));
@@ -67,7 +51,7 @@ fn a_hold_that_is_cancelled_leaves_the_call_as_it_was() {
     let (ok, _) = rig.talk();
     let (asked, passed_on) = hold(&mut rig, &ok);
     rig.answer("1001", &passed_on, 100, vec![]);
-    cancel(&mut rig, &asked);
+    rig.cancel(&asked);
     rig.received("1001", Method::Cancel);
     rig.answer("1001", &passed_on, 487, vec![]);
     rig.response("1000", 487);
@@ -94,10 +78,8 @@ fn a_refused_change_brings_back_direction_and_codec() {
     let (ok, _) = rig.talk();
     let leg = rig.switch.calls.values().next().unwrap().caller;
     let before = rig.switch.legs[&leg].media.codec;
-    let mut hold = rig.in_dialog("1000", Method::Invite, &ok, 3);
     let mulaw_only = text(&sdp_of("1000", "sendonly")).replace("RTP/AVP 8 0 101", "RTP/AVP 0");
-    hold.set_body("application/sdp", mulaw_only.into_bytes());
-    rig.send("1000", &Message::Request(hold));
+    rig.offer("1000", Method::Invite, &ok, 3, mulaw_only.into_bytes());
     let passed_on = rig.received("1001", Method::Invite);
     rig.answer("1001", &passed_on, 488, vec![]);
     rig.response("1000", 488);
@@ -124,8 +106,7 @@ fn a_caller_that_says_bye_while_it_rings_gets_487_and_the_ringing_stops() {
     let ring = rig.received("1001", Method::Invite);
     rig.answer("1001", &ring, 180, vec![]);
     let ringing = rig.response("1000", 180);
-    let bye = rig.in_dialog("1000", Method::Bye, &ringing, 3);
-    rig.send("1000", &Message::Request(bye));
+    rig.bye("1000", &ringing, 3);
     rig.response("1000", 487);
     rig.received("1001", Method::Cancel);
     assert!(rig.switch.is_idle());
@@ -136,9 +117,7 @@ fn many_refreshes_of_a_session_leave_one_transaction_to_wait_for() {
     let mut rig = Rig::new();
     let (ok, _) = rig.talk();
     for cseq in 3..20 {
-        let mut refresh = rig.in_dialog("1000", Method::Invite, &ok, cseq);
-        refresh.set_body("application/sdp", sdp_of("1000", "sendrecv"));
-        rig.send("1000", &Message::Request(refresh));
+        rig.offer("1000", Method::Invite, &ok, cseq, sdp_of("1000", "sendrecv"));
         rig.response("1000", 200);
         let ack = rig.in_dialog("1000", Method::Ack, &ok, cseq);
         rig.send("1000", &Message::Request(ack));
@@ -195,8 +174,7 @@ fn nobody_is_attached_to_a_call_that_rings_nor_from_a_leg_that_is_gone() {
     assert_eq!(rig.call().listeners, 0);
     let ring = rig.received("1001", Method::Invite);
     rig.answer("1001", &ring, 200, sdp_of("1001", "sendrecv"));
-    let bye = rig.in_dialog("1002", Method::Bye, &guest, 3);
-    rig.send("1002", &Message::Request(bye));
+    rig.bye("1002", &guest, 3);
     rig.attach(leg, Mode::Whisper);
     assert_eq!(rig.call().listeners, 0);
     assert!(rig.matrices.iter().all(|matrix| matrix.rows().all(|(_, sources)| !sources.contains(&leg))));

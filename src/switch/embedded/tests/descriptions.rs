@@ -37,8 +37,7 @@ fn unusable() -> impl Iterator<Item = (&'static str, Vec<u8>)> {
 fn assert_unharmed(rig: &mut Rig, ok: &Response, name: &str) {
     assert_eq!(rig.switch.calls().len(), 1, "{name}");
     assert_eq!(rig.call().state, CallState::Talking, "{name}");
-    let bye = rig.in_dialog("1000", Method::Bye, ok, 90);
-    rig.send("1000", &Message::Request(bye));
+    rig.bye("1000", ok, 90);
     rig.response("1000", 200);
     rig.received("1001", Method::Bye);
     assert!(rig.switch.is_idle(), "{name}");
@@ -65,9 +64,7 @@ fn a_new_offer_in_a_call_that_cannot_be_used_is_488_and_the_call_stays_as_it_was
     for (name, body) in unusable() {
         let mut rig = Rig::new();
         let (ok, _) = rig.talk();
-        let mut change = rig.in_dialog("1000", Method::Invite, &ok, 3);
-        change.set_body("application/sdp", body);
-        rig.send("1000", &Message::Request(change));
+        rig.offer("1000", Method::Invite, &ok, 3, body);
         assert_eq!(rig.words("1000"), ["488"], "{name}");
         rig.response("1000", 488);
         assert!(rig.words("1001").is_empty(), "{name}");

@@ -60,8 +60,7 @@ fn a_phone_that_answered_early_and_reliably_need_not_describe_its_media_again() 
     assert!(!ok.body.is_empty());
     rig.ack("1000", &ok);
     assert_eq!(rig.call().state, CallState::Talking);
-    let bye = rig.in_dialog("1000", Method::Bye, &ok, 3);
-    rig.send("1000", &Message::Request(bye));
+    rig.bye("1000", &ok, 3);
     assert_eq!(rig.received("1001", Method::Bye).headers.cseq().unwrap().number, 3, "after INVITE and PRACK");
 }
 
@@ -185,7 +184,7 @@ fn a_callee_that_hangs_up_before_the_callers_prack_leaves_a_refusal() {
     rig.answer("1001", &ring, 180, vec![]);
     rig.response("1000", 180);
     rig.answer("1001", &ring, 200, sdp_of("1001", "sendrecv"));
-    let bye = from_callee(&mut rig, Method::Bye, &ring, 1);
+    let bye = from_callee(&mut rig, "1001", Method::Bye, &ring, 1);
     rig.send("1001", &Message::Request(bye));
     rig.response("1000", 480);
     assert!(rig.switch.is_idle() && rig.words("1000").is_empty());
@@ -203,10 +202,9 @@ fn a_caller_that_gives_up_before_its_prack_is_answered_and_the_callee_hung_up() 
         rig.answer("1001", &ring, 200, sdp_of("1001", "sendrecv"));
         rig.received("1001", Method::Ack);
         if cancels {
-            super::changes::cancel(&mut rig, &invite);
+            rig.cancel(&invite);
         } else {
-            let bye = rig.in_dialog("1000", Method::Bye, &ringing, 3);
-            rig.send("1000", &Message::Request(bye));
+            rig.bye("1000", &ringing, 3);
         }
         rig.response("1000", 200);
         rig.response("1000", 487);
@@ -251,7 +249,7 @@ fn a_phone_may_move_its_early_media_by_update_and_no_other_request_is_of_use_the
     rig.invite("1000", "1001");
     let ring = rig.received("1001", Method::Invite);
     reliable(&mut rig, &ring, 183, 1, sdp_of("1001", "sendrecv"));
-    let mut update = from_callee(&mut rig, Method::Update, &ring, 1);
+    let mut update = from_callee(&mut rig, "1001", Method::Update, &ring, 1);
     let moved = String::from_utf8(sdp_of("1001", "sendrecv")).unwrap().replace("m=audio 4000", "m=audio 4444");
     update.set_body("application/sdp", moved.into_bytes());
     rig.send("1001", &Message::Request(update));
@@ -259,12 +257,12 @@ fn a_phone_may_move_its_early_media_by_update_and_no_other_request_is_of_use_the
     let callee = rig.switch.calls.values().next().unwrap().callee;
     assert_eq!(rig.switch.legs[&callee].media.remote.as_ref().unwrap().session.remote.port(), 4444);
     for (method, code) in [(Method::Update, 200), (Method::Info, 405), (Method::Bye, 405)] {
-        let request = from_callee(&mut rig, method, &ring, 2);
+        let request = from_callee(&mut rig, "1001", method, &ring, 2);
         rig.send("1001", &Message::Request(request));
         rig.response("1001", code);
     }
     assert_eq!(rig.call().state, CallState::Ringing);
-    let elsewhere = from_callee(&mut rig, Method::Update, &ring, 3);
+    let elsewhere = from_callee(&mut rig, "1001", Method::Update, &ring, 3);
     rig.switch.receive(rig.now, flow("1002"), &Message::Request(elsewhere).to_bytes());
     rig.drain();
     rig.response("1002", 481);

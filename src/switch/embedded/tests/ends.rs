@@ -26,10 +26,9 @@ fn a_repeated_bye_is_answered_again_and_ends_nothing_twice() {
 fn both_phones_may_hang_up_at_once() {
     let mut rig = Rig::new();
     let (ok, ring) = rig.talk();
-    let bye = rig.in_dialog("1000", Method::Bye, &ok, 3);
-    rig.send("1000", &Message::Request(bye));
+    rig.bye("1000", &ok, 3);
     rig.received("1001", Method::Bye);
-    let crossing = from_callee(&mut rig, Method::Bye, &ring, 1);
+    let crossing = from_callee(&mut rig, "1001", Method::Bye, &ring, 1);
     rig.send("1001", &Message::Request(crossing));
     rig.response("1001", 481);
     assert!(rig.switch.is_idle());
@@ -41,12 +40,7 @@ fn a_cancel_after_the_answer_ends_nothing() {
     let invite = rig.invite("1000", "1001");
     let ring = rig.received("1001", Method::Invite);
     rig.answer("1001", &ring, 200, sdp_of("1001", "sendrecv"));
-    let mut cancel = Request::new(Method::Cancel, invite.uri.clone());
-    for name in ["Via", "From", "To", "Call-ID"] {
-        cancel.headers.copy(name, &invite.headers);
-    }
-    cancel.headers.push("CSeq", "2 CANCEL");
-    rig.send("1000", &Message::Request(cancel));
+    rig.cancel(&invite);
     assert_eq!(rig.words("1000"), ["200", "200"]);
     assert_eq!(rig.call().state, CallState::Talking);
 }
@@ -110,8 +104,7 @@ fn a_call_that_ends_under_supervisors_leaves_no_trace_of_them() {
     let (ok, _) = rig.talk();
     let (leg, _) = rig.guest("0071");
     let session = rig.attach(leg, Mode::Whisper);
-    let bye = rig.in_dialog("1000", Method::Bye, &ok, 3);
-    rig.send("1000", &Message::Request(bye));
+    rig.bye("1000", &ok, 3);
     rig.command(Command::Detach { session });
     rig.command(Command::HangUp { leg });
     assert!(rig.switch.attached.is_empty() && rig.switch.by_dialog.is_empty() && rig.switch.is_idle());
@@ -155,7 +148,7 @@ fn of_several_forks_that_answer_after_the_caller_gave_up_each_gets_ack_and_bye()
     let invite = rig.invite("1000", "1001");
     let ring = rig.received("1001", Method::Invite);
     rig.answer("1001", &ring, 180, vec![]);
-    super::changes::cancel(&mut rig, &invite);
+    rig.cancel(&invite);
     rig.response("1000", 487);
     rig.received("1001", Method::Cancel);
     for tag in ["first", "second"] {
@@ -192,8 +185,7 @@ fn a_caller_that_never_acknowledges_its_200_is_told_of_the_end_all_the_same_and_
         let ok = rig.response("1000", 200);
         callee_hangs_up(&mut rig, &ring);
         if says_bye {
-            let bye = rig.in_dialog("1000", Method::Bye, &ok, 3);
-            rig.send("1000", &Message::Request(bye));
+            rig.bye("1000", &ok, 3);
             rig.response("1000", 200);
             assert!(rig.switch.is_idle());
         }
@@ -207,7 +199,7 @@ fn a_caller_that_never_acknowledges_its_200_is_told_of_the_end_all_the_same_and_
 }
 
 fn callee_hangs_up(rig: &mut Rig, ring: &Request) {
-    let bye = from_callee(rig, Method::Bye, ring, 1);
+    let bye = from_callee(rig, "1001", Method::Bye, ring, 1);
     rig.send("1001", &Message::Request(bye));
     rig.response("1001", 200);
 }
@@ -217,12 +209,9 @@ fn callee_hangs_up(rig: &mut Rig, ring: &Request) {
 fn a_change_of_media_that_is_accepted_after_the_end_is_acknowledged() {
     let mut rig = Rig::new();
     let (ok, _) = rig.talk();
-    let mut hold = rig.in_dialog("1000", Method::Invite, &ok, 3);
-    hold.set_body("application/sdp", sdp_of("1000", "sendonly"));
-    rig.send("1000", &Message::Request(hold));
+    rig.offer("1000", Method::Invite, &ok, 3, sdp_of("1000", "sendonly"));
     let passed_on = rig.received("1001", Method::Invite);
-    let bye = rig.in_dialog("1000", Method::Bye, &ok, 4);
-    rig.send("1000", &Message::Request(bye));
+    rig.bye("1000", &ok, 4);
     rig.response("1000", 487);
     rig.received("1001", Method::Bye);
     rig.answer("1001", &passed_on, 200, sdp_of("1001", "recvonly"));
@@ -238,7 +227,7 @@ fn a_callee_that_changes_its_media_before_the_callers_ack_is_asked_to_wait() {
     let ring = rig.received("1001", Method::Invite);
     rig.answer("1001", &ring, 200, sdp_of("1001", "sendrecv"));
     let ok = rig.response("1000", 200);
-    let mut hold = from_callee(&mut rig, Method::Invite, &ring, 1);
+    let mut hold = from_callee(&mut rig, "1001", Method::Invite, &ring, 1);
     hold.set_body("application/sdp", sdp_of("1001", "sendonly"));
     rig.send("1001", &Message::Request(hold.clone()));
     rig.response("1001", 491);

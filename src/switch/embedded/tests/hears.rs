@@ -106,7 +106,7 @@ impl Room {
         let mut room = Self { rig, plane, tokens: BTreeMap::new(), lines, session: None, first: None, cseq: 3 };
         let (ok, ring) = room.call(AGENT, "1001", CUSTOMER);
         room.first = Some((ok, ring));
-        room.supervise(mode);
+        room.session = Some(room.supervise(SUPERVISOR, 8, Side::Caller, mode));
         room
     }
 
@@ -154,24 +154,25 @@ impl Room {
         self.rig.received(LINES[line].0, Method::Ack);
     }
 
-    fn supervise(&mut self, mode: Mode) {
-        let body = self.describe(SUPERVISOR, sdp::Direction::SendRecv);
-        let request = self.rig.request(Method::Invite, "1002", "0071", body);
-        self.rig.authenticated("1002", request);
+    /// A supervisor at that line, beside one side of the call.
+    fn supervise(&mut self, line: usize, id: u128, side: Side, mode: Mode) -> (SessionId, CallId) {
+        let phone = LINES[line].0;
+        let request = self.rig.request(Method::Invite, phone, "0071", self.describe(line, sdp::Direction::SendRecv));
+        self.rig.authenticated(phone, request);
         let Some(Event::Dialled { leg, .. }) = self.rig.events.pop() else { panic!("nobody came to the desk") };
         self.rig.command(Command::Answer { leg });
-        let ok = self.rig.response("1002", 200);
-        self.rig.ack("1002", &ok);
-        self.told(SUPERVISOR, &ok.body, sdp::Direction::SendRecv);
-        let (session, call) = (SessionId::from(ulid::Ulid::from(8)), self.rig.call().id);
-        self.rig.command(Command::Attach { session, leg, call, side: Side::Caller, mode });
-        self.session = Some((session, call));
+        let ok = self.rig.response(phone, 200);
+        self.rig.ack(phone, &ok);
+        self.told(line, &ok.body, sdp::Direction::SendRecv);
+        let (session, call) = (SessionId::from(ulid::Ulid::from(id)), self.rig.call().id);
+        self.rig.command(Command::Attach { session, leg, call, side, mode });
+        (session, call)
     }
 
     /// A new offer of the agent or the customer, which the other one answers if it is asked.
     fn reinvite(&mut self, line: usize, mine: sdp::Direction) {
-        let body = self.describe(line, mine);
-        let request = self.in_first(line, Method::Invite, body);
+        let mut request = self.in_first(line, Method::Invite);
+        request.set_body("application/sdp", self.describe(line, mine));
         let cseq = request.headers.cseq().unwrap().number;
         self.rig.send(LINES[line].0, &Message::Request(request.clone()));
         let other = 1 - line;
@@ -183,32 +184,23 @@ impl Room {
         }
         let ok = self.rig.response(LINES[line].0, 200);
         self.told(line, &ok.body, mine);
-        let mut ack = self.in_first(line, Method::Ack, vec![]);
+        let mut ack = self.in_first(line, Method::Ack);
         ack.headers.set("CSeq", format!("{cseq} ACK"));
         self.rig.send(LINES[line].0, &Message::Request(ack));
     }
 
     /// A request of the agent or the customer in their call.
-    fn in_first(&mut self, line: usize, method: Method, body: Vec<u8>) -> Request {
+    fn in_first(&mut self, line: usize, method: Method) -> Request {
         let (ok, ring) = self.first.as_ref().unwrap();
-        let (ours, theirs, call_id) = match line {
-            AGENT => (ok.headers.get("From"), ok.headers.get("To"), ok.headers.call_id()),
-            _ => (ring.headers.get("To"), ring.headers.get("From"), ring.headers.call_id()),
-        };
-        let tag = if line == AGENT { String::new() } else { format!(";tag=t{}", LINES[line].0) };
-        let (ours, theirs, call_id) =
-            (format!("{}{tag}", ours.unwrap()), theirs.unwrap().to_owned(), call_id.to_owned());
-        let mut request = self.rig.request(method.clone(), LINES[line].0, "x", body);
         self.cseq += 1;
-        request.headers.set("From", ours);
-        request.headers.set("To", theirs);
-        request.headers.set("Call-ID", call_id);
-        request.headers.set("CSeq", format!("{} {method}", self.cseq));
-        request
+        match (line, LINES[line].0) {
+            (AGENT, phone) => self.rig.in_dialog(phone, method, ok, self.cseq),
+            (_, phone) => from_callee(&mut self.rig, phone, method, ring, self.cseq),
+        }
     }
 
     fn refer(&mut self, line: usize, target: &str) {
-        let mut request = self.in_first(line, Method::Refer, vec![]);
+        let mut request = self.in_first(line, Method::Refer);
         request.headers.push("Refer-To", target);
         self.rig.send(LINES[line].0, &Message::Request(request));
         self.rig.response(LINES[line].0, 202);
@@ -219,7 +211,7 @@ impl Room {
     }
 
     fn hangs_up(&mut self, line: usize) {
-        let bye = self.in_first(line, Method::Bye, vec![]);
+        let bye = self.in_first(line, Method::Bye);
         self.rig.send(LINES[line].0, &Message::Request(bye));
         self.gone(line);
     }
@@ -506,15 +498,7 @@ fn the_table_holds_in_every_pair_of_codecs() {
 #[test]
 fn two_supervisors_on_opposite_ends_each_whisper_to_their_own_end() {
     let mut room = Room::new([Codec::Pcmu, Codec::Pcma, Codec::Pcmu], Mode::Whisper);
-    let request = room.rig.request(Method::Invite, "1003", "0071", room.describe(THIRD, sdp::Direction::SendRecv));
-    room.rig.authenticated("1003", request);
-    let Some(Event::Dialled { leg, .. }) = room.rig.events.pop() else { panic!("nobody came to the desk") };
-    room.rig.command(Command::Answer { leg });
-    let ok = room.rig.response("1003", 200);
-    room.rig.ack("1003", &ok);
-    room.told(THIRD, &ok.body, sdp::Direction::SendRecv);
-    let (session, call) = (SessionId::from(ulid::Ulid::from(9)), room.rig.call().id);
-    room.rig.command(Command::Attach { session, leg, call, side: Side::Callee, mode: Mode::Whisper });
+    room.supervise(THIRD, 9, Side::Callee, Mode::Whisper);
     let heard = room.listen();
     assert_eq!(heard["agent"], BTreeSet::from(["customer", "supervisor"]));
     assert_eq!(heard["customer"], BTreeSet::from(["agent", "third"]));

@@ -17,15 +17,9 @@ fn behind_nat(rig: &mut Rig, contact: &str) {
 fn a_phone_behind_a_nat_is_reached_where_its_registration_came_from() {
     let mut rig = Rig::new();
     behind_nat(&mut rig, PRIVATE);
-    rig.invite("1000", "1003");
-    let ring = rig.received("1003", Method::Invite);
+    let (ok, ring) = rig.talk_to("1000", "1003");
     assert_eq!(ring.uri, PRIVATE);
-    rig.answer("1003", &ring, 200, sdp_of("1003", "sendrecv"));
-    rig.received("1003", Method::Ack);
-    let ok = rig.response("1000", 200);
-    rig.ack("1000", &ok);
-    let bye = rig.in_dialog("1000", Method::Bye, &ok, 3);
-    rig.send("1000", &Message::Request(bye));
+    rig.bye("1000", &ok, 3);
     rig.received("1003", Method::Bye);
 }
 

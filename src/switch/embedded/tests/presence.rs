@@ -80,8 +80,7 @@ fn a_watcher_is_told_of_a_call_from_its_ringing_to_its_end() {
     let ok = rig.response("1000", 200);
     rig.ack("1000", &ok);
     rig.tells_nothing("1002");
-    let bye = rig.in_dialog("1000", Method::Bye, &ok, 3);
-    rig.send("1000", &Message::Request(bye));
+    rig.bye("1000", &ok, 3);
     assert_eq!(rig.told("1002"), active(600, 3, "partial", &["terminated"]));
 }
 
@@ -220,14 +219,7 @@ fn who_is_removed_watches_nobody_and_is_watched_by_nobody() {
     rig.subscribe("1000", "1002");
     rig.told("1002");
     rig.told("1000");
-    let left = ["1000", "1001"].map(|phone| DirectoryEntry {
-        number: number(phone),
-        name: String::new(),
-        ha1_md5: ha1(phone, Algorithm::Md5),
-        ha1_sha256: ha1(phone, Algorithm::Sha256),
-        digest: None,
-        srtp: SrtpPolicy::Off,
-    });
+    let left = ["1000", "1001"].map(directory_entry);
     rig.switch.set_directory(rig.now, Directory::new(left));
     rig.drain();
     assert_eq!(rig.told("1002").state, "terminated;reason=rejected");

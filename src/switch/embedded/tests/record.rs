@@ -21,8 +21,7 @@ fn a_call_is_told_when_it_begins_is_answered_and_ends() {
     let ok = rig.response("1000", 200);
     rig.ack("1000", &ok);
     rig.after(Duration::from_secs(10));
-    let bye = rig.in_dialog("1000", Method::Bye, &ok, 3);
-    rig.send("1000", &Message::Request(bye));
+    rig.bye("1000", &ok, 3);
 
     let begun = CallRecord {
         id: rig.records[0].id,
@@ -58,12 +57,7 @@ fn a_call_that_nobody_answers_ends_with_its_reason() {
     let invite = rig.invite("1000", "1001");
     let ring = rig.received("1001", Method::Invite);
     rig.answer("1001", &ring, 180, vec![]);
-    let mut cancel = Request::new(Method::Cancel, invite.uri.clone());
-    for name in ["Via", "From", "To", "Call-ID"] {
-        cancel.headers.copy(name, &invite.headers);
-    }
-    cancel.headers.push("CSeq", "2 CANCEL");
-    rig.send("1000", &Message::Request(cancel));
+    rig.cancel(&invite);
     assert_eq!(rig.ending(), (CallEnding::Cancelled, Some(487)));
 
     rig.invite("1000", "1001");
@@ -89,8 +83,7 @@ fn the_quality_of_each_leg_belongs_to_its_side_of_the_call() {
     let (ok, _) = rig.talk();
     let call = rig.call().id;
     let (leg, _) = rig.guest("0070");
-    let bye = rig.in_dialog("1000", Method::Bye, &ok, 3);
-    rig.send("1000", &Message::Request(bye));
+    rig.bye("1000", &ok, 3);
     rig.command(Command::HangUp { leg });
     let quality = |round_trip_us| LegQuality { round_trip_us: Some(round_trip_us), ..LegQuality::default() };
     assert!(!rig.switch.is_settled());

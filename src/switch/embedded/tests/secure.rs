@@ -29,12 +29,8 @@ fn described(phone: &str, profile: &str, lines: &str) -> Vec<u8> {
 fn with(policies: &[(&str, SrtpPolicy)]) -> Rig {
     let mut rig = Rig::new();
     let entries = ["1000", "1001", "1002"].map(|phone| DirectoryEntry {
-        number: number(phone),
-        name: String::new(),
-        ha1_md5: ha1(phone, Algorithm::Md5),
-        ha1_sha256: ha1(phone, Algorithm::Sha256),
-        digest: None,
         srtp: policies.iter().find(|(of, _)| *of == phone).map_or(SrtpPolicy::Off, |(_, policy)| *policy),
+        ..directory_entry(phone)
     });
     rig.switch.set_directory(rig.now, Directory::new(entries));
     rig.drain();
@@ -96,9 +92,7 @@ fn a_re_invite_cannot_make_a_required_leg_plain() {
     rig.answer("1001", &ring, 200, sdp_of("1001", "sendrecv"));
     let ok = rig.response("1000", 200);
     rig.ack("1000", &ok);
-    let mut again = rig.in_dialog("1000", Method::Invite, &ok, 3);
-    again.set_body("application/sdp", sdp_of("1000", "sendrecv"));
-    rig.send("1000", &Message::Request(again));
+    rig.offer("1000", Method::Invite, &ok, 3, sdp_of("1000", "sendrecv"));
     let refused = rig.response("1000", 488);
     assert!(refused.headers.get("Warning").is_some_and(|warning| warning.contains("SRTP is required")));
     assert_eq!(rig.call().state, CallState::Talking);
@@ -110,8 +104,7 @@ fn a_call_over_tls_is_not_ended_by_whoever_sends_from_the_phones_address_in_the_
     let (ok, _) = rig.talk();
     let id = rig.switch.legs.iter().find(|(_, leg)| leg.party.is(&number("1000"))).map(|(id, _)| *id).unwrap();
     rig.switch.legs.get_mut(&id).unwrap().flow.transport = Transport::Tls;
-    let bye = rig.in_dialog("1000", Method::Bye, &ok, 3);
-    rig.send("1000", &Message::Request(bye));
+    rig.bye("1000", &ok, 3);
     rig.response("1000", 401);
     assert_eq!(rig.call().state, CallState::Talking);
 }

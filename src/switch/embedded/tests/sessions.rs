@@ -211,9 +211,7 @@ fn a_re_invite_that_meets_ours_on_the_way_gets_491_and_so_does_an_update_with_an
     pass(&mut rig, seconds(45));
     let ours = rig.received("1000", Method::Invite);
     for (method, cseq) in [(Method::Invite, 3), (Method::Update, 4)] {
-        let mut theirs = rig.in_dialog("1000", method, &ok, cseq);
-        theirs.set_body("application/sdp", sdp_of("1000", "sendonly"));
-        rig.send("1000", &Message::Request(theirs));
+        rig.offer("1000", method, &ok, cseq, sdp_of("1000", "sendonly"));
         rig.response("1000", 491);
     }
     rig.answer("1000", &ours, 200, sdp_of("1000", "sendrecv"));
@@ -226,18 +224,16 @@ fn a_re_invite_that_meets_ours_on_the_way_gets_491_and_so_does_an_update_with_an
 fn two_holds_that_cross_are_both_refused_and_one_succeeds_later() {
     let mut rig = Rig::new();
     let (ok, ring) = rig.talk();
-    let mut first = rig.in_dialog("1000", Method::Invite, &ok, 3);
-    first.set_body("application/sdp", sdp_of("1000", "sendonly"));
-    rig.send("1000", &Message::Request(first));
+    rig.offer("1000", Method::Invite, &ok, 3, sdp_of("1000", "sendonly"));
     let passed_on = rig.received("1001", Method::Invite);
-    let mut second = from_callee(&mut rig, Method::Invite, &ring, 1);
+    let mut second = from_callee(&mut rig, "1001", Method::Invite, &ring, 1);
     second.set_body("application/sdp", sdp_of("1001", "sendonly"));
     rig.send("1001", &Message::Request(second));
     rig.response("1001", 491);
     rig.answer("1001", &passed_on, 491, vec![]);
     rig.response("1000", 491);
     assert_eq!(rig.call().state, CallState::Talking);
-    let mut again = from_callee(&mut rig, Method::Invite, &ring, 2);
+    let mut again = from_callee(&mut rig, "1001", Method::Invite, &ring, 2);
     again.set_body("application/sdp", sdp_of("1001", "sendonly"));
     rig.send("1001", &Message::Request(again));
     let passed_on = rig.received("1000", Method::Invite);
@@ -250,9 +246,7 @@ fn two_holds_that_cross_are_both_refused_and_one_succeeds_later() {
 fn a_hold_by_update_is_passed_on_and_answered() {
     let mut rig = Rig::new();
     let (ok, _) = rig.talk();
-    let mut hold = rig.in_dialog("1000", Method::Update, &ok, 3);
-    hold.set_body("application/sdp", sdp_of("1000", "sendonly"));
-    rig.send("1000", &Message::Request(hold));
+    rig.offer("1000", Method::Update, &ok, 3, sdp_of("1000", "sendonly"));
     let passed_on = rig.received("1001", Method::Invite);
     rig.answer("1001", &passed_on, 200, sdp_of("1001", "recvonly"));
     rig.received("1001", Method::Ack);
@@ -268,9 +262,7 @@ fn an_update_that_moves_the_media_is_answered_at_once_and_troubles_nobody_else()
     let (ok, _) = rig.talk();
     let moved = String::from_utf8(sdp_of("1000", "sendrecv")).unwrap();
     let moved = moved.replace("m=audio 4000 RTP/AVP 8 0", "m=audio 4444 RTP/AVP 0");
-    let mut update = rig.in_dialog("1000", Method::Update, &ok, 3);
-    update.set_body("application/sdp", moved.into_bytes());
-    rig.send("1000", &Message::Request(update));
+    rig.offer("1000", Method::Update, &ok, 3, moved.into_bytes());
     assert!(String::from_utf8_lossy(&rig.response("1000", 200).body).contains("RTP/AVP 0 101"));
     let caller = rig.switch.calls.values().next().unwrap().caller;
     let media = &rig.switch.legs[&caller].media;
@@ -286,15 +278,11 @@ fn an_update_before_the_answer_waits_for_the_answer_to_the_first_offer() {
     let ring = rig.received("1001", Method::Invite);
     rig.answer("1001", &ring, 180, vec![]);
     let ringing = rig.response("1000", 180);
-    let mut update = rig.in_dialog("1000", Method::Update, &ringing, 3);
-    update.set_body("application/sdp", sdp_of("1000", "sendonly"));
-    rig.send("1000", &Message::Request(update));
+    rig.offer("1000", Method::Update, &ringing, 3, sdp_of("1000", "sendonly"));
     assert!(rig.response("1000", 500).headers.contains("Retry-After"));
     rig.answer("1001", &ring, 183, sdp_of("1001", "sendrecv"));
     rig.response("1000", 183);
-    let mut update = rig.in_dialog("1000", Method::Update, &ringing, 4);
-    update.set_body("application/sdp", sdp_of("1000", "sendonly"));
-    rig.send("1000", &Message::Request(update));
+    rig.offer("1000", Method::Update, &ringing, 4, sdp_of("1000", "sendonly"));
     assert!(String::from_utf8_lossy(&rig.response("1000", 200).body).contains("a=recvonly"));
     rig.answer("1001", &ring, 200, sdp_of("1001", "sendrecv"));
     rig.response("1000", 200);
@@ -307,8 +295,7 @@ fn a_refresh_whose_call_ends_meanwhile_is_acknowledged() {
     let (ok, _) = timed_talk(&mut rig, "", "90;refresher=uac", "");
     pass(&mut rig, seconds(45));
     let refresh = rig.received("1001", Method::Invite);
-    let bye = rig.in_dialog("1000", Method::Bye, &ok, 3);
-    rig.send("1000", &Message::Request(bye));
+    rig.bye("1000", &ok, 3);
     rig.received("1001", Method::Bye);
     rig.answer("1001", &refresh, 200, sdp_of("1001", "sendrecv"));
     rig.received("1001", Method::Ack);

@@ -26,8 +26,7 @@ fn a_request_in_a_call_from_another_address_is_challenged_and_changes_nothing() 
     from_elsewhere(&mut rig, "1003", &Message::Request(bye));
     rig.response("1003", 401);
     assert_eq!((rig.switch.calls().len(), rig.matrices.len()), (1, before));
-    let bye = rig.in_dialog("1000", Method::Bye, &ok, 3);
-    rig.send("1000", &Message::Request(bye));
+    rig.bye("1000", &ok, 3);
     rig.response("1000", 200);
     rig.received("1001", Method::Bye);
 }
@@ -117,14 +116,7 @@ fn a_new_password_ends_what_the_old_one_let_in() {
             let secret = if phone == "1002" { password.as_str() } else { phone };
             let ha1 = |algorithm| digest::ha1(algorithm, phone, DOMAIN, &Secret::new(secret));
             let (ha1_md5, ha1_sha256) = (ha1(Algorithm::Md5), ha1(Algorithm::Sha256));
-            DirectoryEntry {
-                number: number(phone),
-                name: "renamed".into(),
-                ha1_md5,
-                ha1_sha256,
-                digest: None,
-                srtp: SrtpPolicy::Off,
-            }
+            DirectoryEntry { name: "renamed".into(), ha1_md5, ha1_sha256, ..directory_entry(phone) }
         })
     };
     rig.switch.set_directory(rig.now, Directory::new(entries("1002")));

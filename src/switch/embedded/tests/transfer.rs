@@ -51,9 +51,7 @@ fn hears(rig: &Rig, listener: LegId) -> (Vec<LegId>, bool) {
 }
 
 fn hold(rig: &mut Rig, ok: &Response, cseq: u32) {
-    let mut hold = rig.in_dialog("1000", Method::Invite, ok, cseq);
-    hold.set_body("application/sdp", sdp_of("1000", "sendonly"));
-    rig.send("1000", &Message::Request(hold));
+    rig.offer("1000", Method::Invite, ok, cseq, sdp_of("1000", "sendonly"));
     let passed_on = rig.received("1001", Method::Invite);
     rig.answer("1001", &passed_on, 200, sdp_of("1001", "recvonly"));
     rig.received("1001", Method::Ack);
@@ -61,17 +59,6 @@ fn hold(rig: &mut Rig, ok: &Response, cseq: u32) {
     let ack = rig.in_dialog("1000", Method::Ack, ok, cseq);
     rig.send("1000", &Message::Request(ack));
     assert_eq!(held.headers.cseq().unwrap().number, cseq);
-}
-
-/// 1000 calls 1002 too.
-fn consult(rig: &mut Rig) -> Response {
-    rig.invite("1000", "1002");
-    let ring = rig.received("1002", Method::Invite);
-    rig.answer("1002", &ring, 200, sdp_of("1002", "sendrecv"));
-    rig.received("1002", Method::Ack);
-    let ok = rig.response("1000", 200);
-    rig.ack("1000", &ok);
-    ok
 }
 
 /// The dialog that a phone's INVITE opened, in the words of Replaces.
@@ -117,10 +104,7 @@ fn a_blind_transfer_rings_the_third_phone_and_lets_the_transferor_go() {
     assert_eq!((hears(&rig, stays), hears(&rig, came)), ((vec![came], false), (vec![stays], false)));
     assert!(matches!(rig.events[..], [Event::Transferred { call }, Event::CallEnded { call: ended }] if call == ended));
     assert!(!rig.words("1001").contains(&"INVITE".to_owned()), "who was not on hold need not be asked back");
-    let mut bye = rig.request(Method::Bye, "1002", "x", vec![]);
-    bye.headers.set("From", format!("{};tag=t1002", ring.headers.get("To").unwrap()));
-    bye.headers.set("To", ring.headers.get("From").unwrap());
-    bye.headers.set("Call-ID", ring.headers.call_id());
+    let bye = from_callee(&mut rig, "1002", Method::Bye, &ring, 1);
     rig.send("1002", &Message::Request(bye));
     rig.received("1001", Method::Bye);
     assert!(rig.switch.is_idle() && rig.switch.calls.is_empty());
@@ -160,8 +144,7 @@ fn a_transferor_may_leave_before_the_answer_and_then_it_is_all_or_nothing() {
         refer(&mut rig, &ok, 3, "1002");
         accepted(&mut rig);
         let ring = rig.received("1002", Method::Invite);
-        let bye = rig.in_dialog("1000", Method::Bye, &ok, 4);
-        rig.send("1000", &Message::Request(bye));
+        rig.bye("1000", &ok, 4);
         rig.response("1000", 200);
         assert!(!rig.words("1001").contains(&"BYE".to_owned()));
         if answers {
@@ -186,10 +169,7 @@ fn who_is_being_transferred_may_hang_up_and_the_ringing_stops() {
     let ring = rig.received("1002", Method::Invite);
     rig.answer("1002", &ring, 180, vec![]);
     notified(&mut rig);
-    let mut bye = rig.request(Method::Bye, "1001", "x", vec![]);
-    bye.headers.set("From", format!("{};tag=t1001", first.headers.get("To").unwrap()));
-    bye.headers.set("To", first.headers.get("From").unwrap());
-    bye.headers.set("Call-ID", first.headers.call_id());
+    let bye = from_callee(&mut rig, "1001", Method::Bye, &first, 1);
     rig.send("1001", &Message::Request(bye));
     rig.received("1002", Method::Cancel);
     over(&mut rig, "SIP/2.0 487 Request Terminated");
@@ -235,9 +215,7 @@ fn one_thing_at_a_time_is_changed_about_a_call() {
     accepted(&mut rig);
     refer(&mut rig, &ok, 4, "1002");
     rig.response("1000", 491);
-    let mut hold = rig.in_dialog("1000", Method::Invite, &ok, 5);
-    hold.set_body("application/sdp", sdp_of("1000", "sendonly"));
-    rig.send("1000", &Message::Request(hold));
+    rig.offer("1000", Method::Invite, &ok, 5, sdp_of("1000", "sendonly"));
     rig.response("1000", 491);
 }
 
@@ -271,7 +249,7 @@ fn an_attended_transfer_joins_the_far_ends_of_two_calls() {
     let mut rig = Rig::new();
     let (first, _) = rig.talk();
     hold(&mut rig, &first, 3);
-    let second = consult(&mut rig);
+    let (second, _) = rig.talk_to("1000", "1002");
     refer_replacing(&mut rig, &first, 4, &replaces(&second));
     accepted(&mut rig);
     over(&mut rig, "SIP/2.0 200 OK");
@@ -342,7 +320,7 @@ fn an_invite_takes_a_place_that_its_extension_has_or_is_being_talked_to_about() 
         let (ok, _) = rig.talk();
         if consults {
             hold(&mut rig, &ok, 3);
-            consult(&mut rig);
+            rig.talk_to("1000", "1002");
         }
         rig.inbox.clear();
         invite_replacing(&mut rig, phone, &replaces(&ok));

@@ -183,8 +183,7 @@ fn a_trunk_that_asks_who_we_are_is_told_and_a_nonce_serves_again() {
     rig.ack("1000", &ok);
 
     // What ends the call may be asked again, though the call is forgotten here.
-    let bye = rig.in_dialog("1000", Method::Bye, &ok, 3);
-    rig.send("1000", &Message::Request(bye));
+    rig.bye("1000", &ok, 3);
     let bye = rig.received(MAIN, Method::Bye);
     assert_eq!(answered_nonce(&bye, Asker::Proxy), Some(("one".into(), "00000002".into())));
     rig.send(MAIN, &challenge(&bye, 407, "two"));
@@ -377,8 +376,7 @@ fn a_trunk_brings_a_call_to_whom_its_rules_name() {
     assert_eq!((rig.call().status(), rig.call().caller.to_string()), (CallStatus::Inbound, "0901234567".to_owned()));
 
     // It is held and ended like any call.
-    let bye = rig.in_dialog(MAIN, Method::Bye, &ok, 3);
-    rig.send(MAIN, &Message::Request(bye));
+    rig.bye(MAIN, &ok, 3);
     rig.received("1001", Method::Bye);
     assert!(rig.switch.is_idle());
 }

@@ -33,7 +33,6 @@ pub struct World {
     network: Network,
     wire: BTreeMap<(Instant, u64), (Flow, Vec<u8>)>,
     sent: u64,
-    pub ended: usize,
     /// What was sent: milliseconds, phone, direction, gist.
     pub log: Vec<String>,
 }
@@ -53,7 +52,6 @@ impl World {
             network,
             wire: BTreeMap::new(),
             sent: 0,
-            ended: 0,
             log: vec![],
         }
     }
@@ -113,7 +111,6 @@ impl World {
         while let Some(output) = self.switch.poll_output() {
             match output {
                 Output::Transmit(transmit) => self.put(transmit, false),
-                Output::Event(Event::CallEnded { .. }) => self.ended += 1,
                 Output::Event(_) | Output::Media(_) | Output::Binding(_) | Output::Record(_) => {}
             }
         }

@@ -59,7 +59,6 @@ enum State {
         invite: Request,
         dialog: Dialog,
         numbering: Numbering,
-        told: bool,
     },
     Up {
         dialog: Dialog,
@@ -182,14 +181,8 @@ impl Phone {
                 let bye = dialog.next_request(Method::Bye);
                 self.request(now, bye, Sent::Other);
             }
-            (State::Ringing { told, .. }, Act::Ring) => {
-                *told = true;
-                self.answer_ring(now, id, 180, false);
-            }
-            (State::Ringing { told, .. }, Act::RingWithMedia) => {
-                *told = true;
-                self.answer_ring(now, id, 183, true);
-            }
+            (State::Ringing { .. }, Act::Ring) => self.answer_ring(now, id, 180, false),
+            (State::Ringing { .. }, Act::RingWithMedia) => self.answer_ring(now, id, 183, true),
             (State::Ringing { numbering, .. }, Act::Answer) if numbering.is_unacknowledged() => {
                 plan.push((now + SOON, act));
             }
@@ -380,7 +373,7 @@ impl Phone {
         let plan = self.expected.get_mut(&caller).and_then(VecDeque::pop_front).unwrap_or_default();
         let dialog = Dialog::uas(invite, &self.entropy.token(), &format!("sip:{}@{}", self.name, address(self.name)));
         let numbering = Numbering::new(self.entropy.bits() as u32);
-        let state = State::Ringing { tx, invite: invite.clone(), dialog: dialog.unwrap(), numbering, told: false };
+        let state = State::Ringing { tx, invite: invite.clone(), dialog: dialog.unwrap(), numbering };
         let id = self.open(now, plan, state);
         self.served.insert(tx, id);
     }

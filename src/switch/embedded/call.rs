@@ -221,12 +221,7 @@ impl<P: MediaPorts> Embedded<P> {
     ) -> Result<CallId, Refused> {
         let (party, way, way_out) = match target {
             Target::Extension(number) => {
-                if !self.directory.contains(&number) {
-                    return Err(404.into());
-                }
-                if self.registrar.contacts_of(&number, now.unix_ms).is_empty() {
-                    return Err(480.into());
-                }
+                self.can_ring(now, &number)?;
                 (Party::Extension(number), flow, None)
             }
             Target::Outside(dial) => {
@@ -251,6 +246,17 @@ impl<P: MediaPorts> Embedded<P> {
         self.calls.insert(id, Call::ringing(id, caller, callee, now, self.config.ring_timeout, way_out));
         self.record(id, None);
         Ok(id)
+    }
+
+    /// Whether there is such an extension, and a phone of it to ring.
+    pub(super) fn can_ring(&self, now: Now, number: &ExtensionNumber) -> Result<(), u16> {
+        if !self.directory.contains(number) {
+            return Err(404);
+        }
+        if self.registrar.contacts_of(number, now.unix_ms).is_empty() {
+            return Err(480);
+        }
+        Ok(())
     }
 
     /// A leg for a phone that is yet to be rung.
@@ -359,9 +365,16 @@ impl<P: MediaPorts> Embedded<P> {
         other.map_or(sdp::Direction::SendRecv, |leg| sdp::Direction::new(true, leg.media.direction().receives()))
     }
 
-    fn beside(&self, id: LegId) -> Option<LegId> {
+    /// The other party of its call.
+    pub(super) fn beside(&self, id: LegId) -> Option<LegId> {
+        let (call, side) = self.seat_of(id)?;
+        Some(call.leg(side.other()))
+    }
+
+    /// The call that a leg is a party of, and on which side.
+    pub(super) fn seat_of(&self, id: LegId) -> Option<(&Call, Side)> {
         match self.legs.get(&id)?.role {
-            Role::Party { call, side } => Some(self.calls.get(&call)?.leg(side.other())),
+            Role::Party { call, side } => Some((self.calls.get(&call)?, side)),
             Role::Guest { .. } => None,
         }
     }

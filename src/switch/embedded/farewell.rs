@@ -87,11 +87,8 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     /// The answer to a re-INVITE whose call has ended meanwhile.
-    pub(super) fn outlived_response(&mut self, tx: ClientTx, flow: Flow, response: &Response) {
-        if response.is_provisional() {
-            return;
-        }
-        if let (Some(Purpose::Outlived { dialog }), true) = (self.by_client_tx.remove(&tx), response.is_success())
+    pub(super) fn outlived_response(&mut self, dialog: &Dialog, flow: Flow, response: &Response) {
+        if response.is_success()
             && let Ok(cseq) = response.headers.cseq()
         {
             self.endpoint.send_ack(dialog.ack(cseq.number), flow);

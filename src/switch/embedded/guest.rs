@@ -96,10 +96,7 @@ impl<P: MediaPorts> Embedded<P> {
         if !self.is_guest(id) {
             return;
         }
-        match self.legs.get(&id).is_some_and(|leg| leg.invite.is_some()) {
-            true => self.answer_invite(now, id, 480, false),
-            false => self.send_bye(now, id),
-        }
+        self.send_bye(now, id);
         self.close_leg(id);
     }
 

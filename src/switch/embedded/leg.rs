@@ -130,6 +130,12 @@ impl Leg {
         self.flow.remote.ip() == flow.remote.ip() && as_safe
     }
 
+    /// Whether an INVITE is under way, the phone's own that waits for its ACK or ours that refreshes the session: it may get no
+    /// other meanwhile.
+    pub fn is_amid_invite(&self) -> bool {
+        self.unacknowledged.is_some() || self.refreshing.is_some()
+    }
+
     /// What the phone says that it takes.
     pub fn heed_allow(&mut self, headers: &Headers) {
         self.takes_update = headers.tokens("Allow").any(|method| method == Method::Update.as_str());

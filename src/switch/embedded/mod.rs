@@ -39,8 +39,8 @@ use crate::{
     dtmf, media,
     model::{CallEnding, CallId, CallNote, Codec, Entropy, IdMaker, LegId, SessionId, Side, TrunkName},
     sip::{
-        self, ClientTx, Dialog, DialogId, Endpoint, Flow, Method, Registrar, Request, Response, ServerTx, Transmit,
-        Wakeups,
+        self, CSeq, ClientTx, Dialog, DialogId, Endpoint, Flow, Method, NameAddr, Registrar, Request, Response,
+        ServerTx, Transmit, Wakeups,
         digest::{Algorithm, Authenticator},
     },
     spy::Hold,
@@ -347,51 +347,21 @@ impl<P: MediaPorts> Embedded<P> {
             return;
         }
         match self.by_client_tx.get(&tx) {
-            Some(Purpose::Ring { call }) => {
-                let call = *call;
-                self.ring_response(now, call, tx, flow, response);
-            }
-            Some(Purpose::Renegotiate { call }) => {
-                let call = *call;
-                self.renegotiation_response(now, call, tx, flow, response);
-            }
-            Some(Purpose::Abandoned { .. }) => self.abandoned_response(now, tx, flow, response),
-            Some(Purpose::Outlived { .. }) => self.outlived_response(tx, flow, response),
-            Some(Purpose::Refresh { leg }) => {
-                let leg = *leg;
-                self.refresh_response(now, leg, tx, flow, response);
-            }
-            Some(Purpose::Pulse { leg }) if !response.is_provisional() => {
-                let leg = *leg;
-                self.by_client_tx.remove(&tx);
-                self.pulse_response(now, leg, response);
-            }
-            Some(Purpose::Notify { .. }) if !response.is_provisional() => {
-                if let Some(Purpose::Notify { subscription }) = self.by_client_tx.remove(&tx) {
-                    self.notify_response(now, &subscription, response);
-                }
-            }
-            Some(Purpose::Register { trunk }) if !response.is_provisional() => {
-                let trunk = trunk.clone();
-                self.by_client_tx.remove(&tx);
-                self.register_response(now, &trunk, response);
-            }
-            Some(Purpose::Ping { trunk }) if !response.is_provisional() => {
-                let trunk = trunk.clone();
-                self.by_client_tx.remove(&tx);
-                self.ping_response(now, &trunk, response.code);
-            }
-            Some(Purpose::Courtesy) if !response.is_provisional() => {
-                self.by_client_tx.remove(&tx);
-            }
-            Some(
-                Purpose::Pulse { .. }
-                | Purpose::Notify { .. }
-                | Purpose::Register { .. }
-                | Purpose::Ping { .. }
-                | Purpose::Courtesy,
-            )
-            | None => {}
+            Some(&Purpose::Ring { call }) => return self.ring_response(now, call, tx, flow, response),
+            Some(Purpose::Abandoned { .. }) => return self.abandoned_response(now, tx, flow, response),
+            // Before its last word an answer matters to a ring alone.
+            Some(_) | None if response.is_provisional() => return,
+            Some(_) | None => {}
+        }
+        match self.by_client_tx.remove(&tx) {
+            Some(Purpose::Renegotiate { call }) => self.renegotiation_response(now, call, flow, response),
+            Some(Purpose::Outlived { dialog }) => self.outlived_response(&dialog, flow, response),
+            Some(Purpose::Refresh { leg }) => self.refresh_response(now, leg, tx, flow, response),
+            Some(Purpose::Pulse { leg }) => self.pulse_response(now, leg, response),
+            Some(Purpose::Notify { subscription }) => self.notify_response(now, &subscription, response),
+            Some(Purpose::Register { trunk }) => self.register_response(now, &trunk, response),
+            Some(Purpose::Ping { trunk }) => self.ping_response(now, &trunk, response.code),
+            Some(Purpose::Ring { .. } | Purpose::Abandoned { .. } | Purpose::Courtesy) | None => {}
         }
     }
 
@@ -445,6 +415,17 @@ impl<P: MediaPorts> Embedded<P> {
         {
             self.event(Event::Answered { leg: id });
         }
+    }
+
+    /// A request of ours that is in no dialog (RFC 3261 §8.1.1).
+    fn outside_dialog(&mut self, method: Method, uri: impl Into<String>, from: NameAddr, to: NameAddr) -> Request {
+        let cseq = CSeq { number: 1, method: method.clone() };
+        let mut request = Request::new(method, uri);
+        request.headers.push("From", from.with_param("tag", &self.entropy.token()));
+        request.headers.push("To", to);
+        request.headers.push("Call-ID", self.entropy.token());
+        request.headers.push("CSeq", cseq);
+        request
     }
 
     /// Answers without a dialog, a body or a To tag of its own.

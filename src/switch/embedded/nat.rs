@@ -4,7 +4,7 @@
 use super::{Embedded, Now, Purpose, leg::MediaPorts};
 use crate::{
     model::ExtensionNumber,
-    sip::{Binding, Method, NameAddr, Registrar, Request},
+    sip::{Binding, Method, NameAddr, Registrar},
 };
 use std::time::{Duration, Instant};
 
@@ -47,12 +47,9 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     fn ask(&mut self, now: Now, binding: &Binding) {
-        let us = format!("sip:{}", self.config.domain);
-        let mut request = Request::new(Method::Options, binding.contact.to_string());
-        request.headers.push("From", NameAddr::new(us).with_param("tag", &self.entropy.token()));
-        request.headers.push("To", NameAddr::new(format!("sip:{}@{}", binding.extension, self.config.domain)));
-        request.headers.push("Call-ID", self.entropy.token());
-        request.headers.push("CSeq", "1 OPTIONS");
+        let us = NameAddr::new(format!("sip:{}", self.config.domain));
+        let phone = NameAddr::new(format!("sip:{}@{}", binding.extension, self.config.domain));
+        let request = self.outside_dialog(Method::Options, binding.contact.to_string(), us, phone);
         let tx = self.endpoint.request(now.instant, request, binding.flow);
         self.by_client_tx.insert(tx, Purpose::Courtesy);
     }

@@ -173,8 +173,13 @@ impl<P: MediaPorts> Embedded<P> {
     pub(super) fn tell_watchers(&mut self, now: Now) {
         for target in std::mem::take(&mut self.presence.changed) {
             let watchers = self.presence.subscriptions.iter().filter(|(_, one)| one.target == target);
-            for id in watchers.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
-                self.tell_change(now, &id);
+            let watchers: Vec<_> = watchers.map(|(id, _)| id.clone()).collect();
+            if watchers.is_empty() {
+                continue;
+            }
+            let present = dialogs_of(&self.legs, &self.calls, &target);
+            for id in watchers {
+                self.tell_change(now, &id, &present);
             }
         }
     }
@@ -215,7 +220,8 @@ impl<P: MediaPorts> Embedded<P> {
         let overtaken = subscription.notice == Notice::Overtaken;
         subscription.notice = Notice::Answered;
         if overtaken {
-            self.tell_change(now, id);
+            let present = dialogs_of(&self.legs, &self.calls, &subscription.target);
+            self.tell_change(now, id, &present);
         }
     }
 
@@ -279,20 +285,19 @@ impl<P: MediaPorts> Embedded<P> {
         self.notify(now, id, Extent::Full, &dialogs);
     }
 
-    /// What has changed since the phone was last told.
-    fn tell_change(&mut self, now: Now, id: &DialogId) {
+    /// What has changed since the phone was last told; `present` is how things are with its target.
+    fn tell_change(&mut self, now: Now, id: &DialogId, present: &BTreeMap<LegId, Shown>) {
         let Some(subscription) = self.presence.subscriptions.get_mut(id) else { return };
         if subscription.notice != Notice::Answered {
             subscription.notice = Notice::Overtaken;
             return;
         }
-        let present = dialogs_of(&self.legs, &self.calls, &subscription.target);
         let told = &subscription.told;
         let news = present.iter().filter(|(leg, shown)| told.get(leg) != Some(shown));
         let gone = told.iter().filter(|(leg, _)| !present.contains_key(leg));
         let gone = gone.map(|(leg, shown)| Shown { state: DialogState::Terminated, ..*shown }.info(*leg));
         let dialogs: Vec<_> = news.map(|(leg, shown)| shown.info(*leg)).chain(gone).collect();
-        subscription.told = present;
+        subscription.told = present.clone();
         if !dialogs.is_empty() {
             self.notify(now, id, Extent::Partial, &dialogs);
         }
@@ -316,9 +321,11 @@ impl<P: MediaPorts> Embedded<P> {
 
     fn end_subscription(&mut self, now: Now, id: &DialogId, reason: Reason) {
         let Some(mut subscription) = self.presence.subscriptions.remove(id) else { return };
-        let present = dialogs_of(&self.legs, &self.calls, &subscription.target);
         let dialogs: Vec<_> = match reason {
-            Reason::Timeout | Reason::Deactivated => present.iter().map(|(leg, shown)| shown.info(*leg)).collect(),
+            Reason::Timeout | Reason::Deactivated => {
+                let present = dialogs_of(&self.legs, &self.calls, &subscription.target);
+                present.iter().map(|(leg, shown)| shown.info(*leg)).collect()
+            }
             Reason::NoResource | Reason::Rejected => vec![],
         };
         let state = format!("terminated;reason={}", reason.as_str());

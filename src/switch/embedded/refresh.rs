@@ -4,7 +4,7 @@
 use super::{
     Embedded, Now, Purpose,
     call::{Call, Stage},
-    leg::{Leg, MediaPorts, Role},
+    leg::{Leg, MediaPorts},
 };
 use crate::{
     model::{CallId, LegId},
@@ -57,7 +57,7 @@ impl<P: MediaPorts> Embedded<P> {
 
     fn refresh(&mut self, now: Now, id: LegId) {
         let Some(leg) = self.legs.get(&id) else { return };
-        if leg.unacknowledged.is_some() || leg.refreshing.is_some() || self.is_renegotiating(id) {
+        if leg.is_amid_invite() || self.is_renegotiating(id) {
             return self.postpone_refresh(now, id, None);
         }
         let (method, body) = match leg.takes_update {
@@ -73,10 +73,6 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     pub(super) fn refresh_response(&mut self, now: Now, id: LegId, tx: ClientTx, flow: Flow, response: &Response) {
-        if response.is_provisional() {
-            return;
-        }
-        self.by_client_tx.remove(&tx);
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.refreshing.take_if(|refreshing| *refreshing == tx);
         match response.code {
@@ -145,7 +141,7 @@ impl<P: MediaPorts> Embedded<P> {
 
     /// Whether a change of media is on its way from or to this leg.
     pub(super) fn is_renegotiating(&self, id: LegId) -> bool {
-        let Some(Leg { role: Role::Party { call, .. }, .. }) = self.legs.get(&id) else { return false };
-        matches!(self.calls.get(call), Some(Call { stage: Stage::Talking { renegotiation: Some(_) }, .. }))
+        let call = self.seat_of(id).map(|(call, _)| call);
+        matches!(call, Some(Call { stage: Stage::Talking { renegotiation: Some(_) }, .. }))
     }
 }

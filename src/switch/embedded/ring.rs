@@ -43,16 +43,13 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     fn invite(&mut self, id: CallId, contact: &Uri, flow: Flow, offer: Vec<u8>) -> Request {
-        let mut request = Request::new(Method::Invite, contact.to_string());
+        let uri = contact.to_string();
         let party = |leg: LegId| self.legs.get(&leg).map(|leg| &leg.party);
         let parties = self.calls.get(&id).and_then(|call| Some((party(call.caller)?, party(call.callee)?)));
-        let Some((caller, callee)) = parties else { return request };
+        let Some((caller, callee)) = parties else { return Request::new(Method::Invite, uri) };
         let (from, to) = (self.named(caller), self.named(callee).uri);
-        request.headers.push("Max-Forwards", 70);
-        request.headers.push("From", from.with_param("tag", &self.entropy.token()));
-        request.headers.push("To", NameAddr::new(to));
-        request.headers.push("Call-ID", self.entropy.token());
-        request.headers.push("CSeq", "1 INVITE");
+        let mut request = self.outside_dialog(Method::Invite, uri, from, NameAddr::new(to));
+        request.headers.push_front("Max-Forwards", 70);
         self.introduce(flow, speaks_of_sips(&request), &mut request.headers);
         self.ask_session(id, &mut request);
         if let Some(referrer) = self.calls.get(&id).and_then(|call| self.referred_by(call)) {

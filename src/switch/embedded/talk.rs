@@ -3,7 +3,7 @@
 use super::{
     Embedded, Now, Purpose,
     call::{Call, Renegotiation, Stage, read_offer, speaks_of_sips},
-    leg::{Leg, MediaPorts, Role},
+    leg::{Agreement, Leg, MediaPorts, Role},
     pulse::Pulse,
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 use std::time::Duration;
 
 /// How long a phone may take over a change of media: nobody needs to be asked.
-pub(super) const RENEGOTIATION_TIMEOUT: Duration = Duration::from_secs(30);
+const RENEGOTIATION_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl<P: MediaPorts> Embedded<P> {
     /// A request inside a dialog of ours.
@@ -177,12 +177,8 @@ impl<P: MediaPorts> Embedded<P> {
             Ok(None) => return self.offer_again(now, tx, id, &request),
             Err(code) => return self.respond(now, tx, &request, code),
         };
-        let role = match leg.role {
-            Role::Party { call, side } => Some((call, side)),
-            Role::Guest { .. } => None,
-        };
-        match role {
-            Some((call, side)) => self.renegotiate(now, tx, call, side, request, offer),
+        match self.seat_of(id) {
+            Some((call, side)) => self.renegotiate(now, tx, call.id, side, request, offer),
             None => self.accept_offer(now, tx, id, &request, offer),
         }
     }
@@ -205,45 +201,54 @@ impl<P: MediaPorts> Embedded<P> {
             return self.respond(now, tx, &request, 491);
         }
         let (here, there) = if from == Side::Caller { (*caller, *callee) } else { (*callee, *caller) };
-        let busy = |leg: &Leg| leg.unacknowledged.is_some() || leg.refreshing.is_some();
-        if self.legs.get(&there).is_some_and(busy) {
+        if self.legs.get(&there).is_some_and(Leg::is_amid_invite) {
             return self.respond(now, tx, &request, 491);
         }
         let Some(media) = self.legs.get(&here).map(|leg| &leg.media) else { return };
-        let before = media.agreement();
         if media.remote.is_some() && media.direction() == offer.session.direction {
             return self.accept_offer(now, tx, here, &request, offer);
         }
+        let before = media.agreement();
         let ours = &self.config.codecs;
         let Some(Leg { media, .. }) = self.legs.get_mut(&here) else { return };
         if let Err(why) = media.take_offer(offer, ours, media.codec) {
             return self.respond(now, tx, &request, why);
         }
-        let body = self.offer_to(there).map(|body| (sdp::CONTENT_TYPE, body));
-        let Some(client) = self.send_in_dialog(now, there, Method::Invite, body) else {
-            return self.respond(now, tx, &request, 500);
+        if self.ask_other(now, id, from, Some((tx, request)), before) {
+            self.join(id);
+        }
+    }
+
+    /// Asks the party beside `from` to change its media; should it refuse, `before` is what `from` returns to. False when it
+    /// cannot be asked: who `asked` for it is told.
+    pub(super) fn ask_other(
+        &mut self,
+        now: Now,
+        id: CallId,
+        from: Side,
+        asked: Option<(ServerTx, Request)>,
+        before: Agreement,
+    ) -> bool {
+        let there = self.calls.get(&id).map(|call| call.leg(from.other()));
+        let client = there.and_then(|there| {
+            let body = self.offer_to(there).map(|body| (sdp::CONTENT_TYPE, body));
+            self.send_in_dialog(now, there, Method::Invite, body)
+        });
+        let Some(client) = client else {
+            if let Some((tx, request)) = &asked {
+                self.respond(now, *tx, request, 500);
+            }
+            return false;
         };
         self.by_client_tx.insert(client, Purpose::Renegotiate { call: id });
         if let Some(Call { stage: Stage::Talking { renegotiation }, .. }) = self.calls.get_mut(&id) {
             let deadline = Some(now.instant + RENEGOTIATION_TIMEOUT);
-            *renegotiation =
-                Some(Box::new(Renegotiation { from, asked: Some((tx, request)), client, deadline, before }));
+            *renegotiation = Some(Box::new(Renegotiation { from, asked, client, deadline, before }));
         }
-        self.join(id);
+        true
     }
 
-    pub(super) fn renegotiation_response(
-        &mut self,
-        now: Now,
-        id: CallId,
-        tx: ClientTx,
-        flow: Flow,
-        response: &Response,
-    ) {
-        if response.is_provisional() {
-            return;
-        }
-        self.by_client_tx.remove(&tx);
+    pub(super) fn renegotiation_response(&mut self, now: Now, id: CallId, flow: Flow, response: &Response) {
         if !response.is_success() {
             return self.renegotiation_failed(now, id, response.code);
         }
@@ -388,16 +393,12 @@ impl<P: MediaPorts> Embedded<P> {
             self.respond(now, tx, request, 200);
             return self.key_by_info(id, digit);
         }
-        match self.legs.get(&id).map(|leg| &leg.role) {
-            Some(Role::Guest { .. }) => self.respond(now, tx, request, 415),
-            Some(Role::Party { call, side }) => {
-                let other = self.calls.get(call).map(|call| call.leg(side.other()));
+        match self.beside(id) {
+            Some(other) => {
                 self.respond(now, tx, request, 200);
-                if let Some(other) = other {
-                    self.send_in_dialog(now, other, Method::Info, Some((&content_type, request.body.clone())));
-                }
+                self.send_in_dialog(now, other, Method::Info, Some((&content_type, request.body.clone())));
             }
-            None => {}
+            None => self.respond(now, tx, request, 415),
         }
     }
 

@@ -6,9 +6,8 @@
 
 use super::{
     Embedded, Now, Purpose,
-    call::{Call, Renegotiation, Stage},
+    call::{Call, Stage},
     leg::{Leg, MediaPorts, Role},
-    talk::RENEGOTIATION_TIMEOUT,
 };
 use crate::{
     dialplan::Route,
@@ -130,9 +129,7 @@ impl<P: MediaPorts> Embedded<P> {
     /// The extension that a URI names, if its phone could be rung now.
     pub(super) fn callable(&self, now: Now, uri: &Uri) -> Result<ExtensionNumber, u16> {
         match self.dialplan.route(uri.user.as_deref().unwrap_or_default()) {
-            Route::Extension(number) if !self.directory.contains(&number) => Err(404),
-            Route::Extension(number) if self.registrar.contacts_of(&number, now.unix_ms).is_empty() => Err(480),
-            Route::Extension(number) => Ok(number),
+            Route::Extension(number) => self.can_ring(now, &number).map(|()| number),
             Route::Outside(_) | Route::Feature(_) | Route::Refuse { .. } => Err(403),
             Route::Unknown => Err(404),
         }
@@ -237,8 +234,8 @@ impl<P: MediaPorts> Embedded<P> {
     fn join_calls(&mut self, now: Now, first: LegId, second: LegId, refer: u32) {
         self.tell_outcome(now, first, refer, 200);
         let released = [first, second].map(|leg| {
-            let (call, side) = self.place_of(leg)?;
-            self.release(now, call, side)
+            let (call, side) = self.seat_of(leg)?;
+            self.release(now, call.id, side)
         });
         if let [Some(caller), Some(callee)] = released {
             self.connect_legs(now, caller, callee);
@@ -327,13 +324,6 @@ impl<P: MediaPorts> Embedded<P> {
         Some(call.leg(leaves.other()))
     }
 
-    fn place_of(&self, leg: LegId) -> Option<(CallId, Side)> {
-        match self.legs.get(&leg)?.role {
-            Role::Party { call, side } => Some((call, side)),
-            Role::Guest { .. } => None,
-        }
-    }
-
     /// A call between two legs that have none.
     fn connect_legs(&mut self, now: Now, caller: LegId, callee: LegId) {
         let id: CallId = self.ids.make(now.unix_ms);
@@ -363,17 +353,11 @@ impl<P: MediaPorts> Embedded<P> {
         if direction.is_none_or(|direction| direction == sdp::Direction::SendRecv) {
             return self.resumed(now, id, side);
         }
-        if self.legs.get(&there).is_some_and(|leg| leg.unacknowledged.is_some() || leg.refreshing.is_some()) {
+        if self.legs.get(&there).is_some_and(Leg::is_amid_invite) {
             return self.resume_later(now, id, there);
         }
         let Some(before) = self.legs.get(&call.leg(from)).map(|leg| leg.media.agreement()) else { return };
-        let body = self.offer_to(there).map(|body| (sdp::CONTENT_TYPE, body));
-        let Some(client) = self.send_in_dialog(now, there, Method::Invite, body) else { return };
-        self.by_client_tx.insert(client, Purpose::Renegotiate { call: id });
-        if let Some(Call { stage: Stage::Talking { renegotiation }, .. }) = self.calls.get_mut(&id) {
-            let deadline = Some(now.instant + RENEGOTIATION_TIMEOUT);
-            *renegotiation = Some(Box::new(Renegotiation { from, asked: None, client, deadline, before }));
-        }
+        self.ask_other(now, id, from, None, before);
     }
 
     /// The party on `side` has been asked; the other one may have been on hold too.

@@ -3,7 +3,7 @@
 use super::{
     Embedded, Now,
     call::{Call, Stage, read_offer},
-    leg::{MediaPorts, Role},
+    leg::MediaPorts,
 };
 use crate::{
     model::LegId,
@@ -40,14 +40,12 @@ impl<P: MediaPorts> Embedded<P> {
             Some(Pending::Ours) => return self.respond(now, tx, &request, 491),
             None => {}
         }
-        match self.legs.get(&id).map(|leg| &leg.role) {
-            Some(Role::Party { call, side }) if self.is_talking(id) => {
-                let (call, side) = (*call, *side);
-                self.renegotiate(now, tx, call, side, request, offer);
+        match self.seat_of(id) {
+            Some((call @ Call { stage: Stage::Talking { .. }, .. }, side)) => {
+                self.renegotiate(now, tx, call.id, side, request, offer);
             }
             // Who still rings is told of the caller's media when it answers.
-            Some(Role::Party { .. } | Role::Guest { .. }) => self.accept_offer(now, tx, id, &request, offer),
-            None => {}
+            Some(_) | None => self.accept_offer(now, tx, id, &request, offer),
         }
     }
 
@@ -59,16 +57,11 @@ impl<P: MediaPorts> Embedded<P> {
         if leg.invite.is_some() && !leg.media.codec_told {
             return Some(Pending::Theirs);
         }
-        let Role::Party { call, side } = leg.role else { return None };
-        match &self.calls.get(&call)?.stage {
+        let (call, side) = self.seat_of(id)?;
+        match &call.stage {
             Stage::Talking { renegotiation: Some(pending) } if pending.from == side => Some(Pending::Theirs),
             Stage::Talking { renegotiation: Some(_) } => Some(Pending::Ours),
             Stage::Talking { renegotiation: None } | Stage::Ringing { .. } => None,
         }
-    }
-
-    fn is_talking(&self, id: LegId) -> bool {
-        let Some(Role::Party { call, .. }) = self.legs.get(&id).map(|leg| &leg.role) else { return false };
-        matches!(self.calls.get(call), Some(Call { stage: Stage::Talking { .. }, .. }))
     }
 }

@@ -86,12 +86,8 @@ impl<P: MediaPorts> Embedded<P> {
             TrunkIdentity::Asserted => NameAddr::new(entry.address_of_record()),
         };
         let identity = entry.trunk.identity;
-        let mut request = Request::new(Method::Invite, &*uri);
-        request.headers.push("Max-Forwards", 70);
-        request.headers.push("From", from.with_param("tag", &self.entropy.token()));
-        request.headers.push("To", NameAddr::new(uri));
-        request.headers.push("Call-ID", self.entropy.token());
-        request.headers.push("CSeq", "1 INVITE");
+        let mut request = self.outside_dialog(Method::Invite, &*uri, from, NameAddr::new(&*uri));
+        request.headers.push_front("Max-Forwards", 70);
         self.introduce(flow, false, &mut request.headers);
         request.headers.set("Contact", format!("<{}>", self.trunk_contact(name, flow)));
         self.ask_session(id, &mut request);

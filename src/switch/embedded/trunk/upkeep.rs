@@ -219,12 +219,8 @@ impl<P: MediaPorts> Embedded<P> {
     fn send_ping(&mut self, now: Now, name: &TrunkName, flow: Flow) {
         let Some(trunk) = self.trunks.get(name) else { return };
         let uri = format!("sip:{}", trunk.entry.trunk.domain());
-        let mut request = Request::new(Method::Options, &*uri);
-        let from = NameAddr::new(trunk.entry.address_of_record()).with_param("tag", &self.entropy.token());
-        request.headers.push("From", from);
-        request.headers.push("To", NameAddr::new(uri));
-        request.headers.push("Call-ID", self.entropy.token());
-        request.headers.push("CSeq", "1 OPTIONS");
+        let us = NameAddr::new(trunk.entry.address_of_record());
+        let request = self.outside_dialog(Method::Options, &*uri, us, NameAddr::new(&*uri));
         let tx = self.endpoint.request(now.instant, request, flow);
         self.by_client_tx.insert(tx, Purpose::Ping { trunk: name.clone() });
     }

@@ -5,6 +5,7 @@
 
 pub mod hours;
 pub mod lockout;
+pub mod order;
 pub mod right;
 pub mod sign_in;
 pub mod target;

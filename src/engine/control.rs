@@ -1,5 +1,6 @@
 //! What is said over `data_dir/control.sock`: one JSON request a line, one JSON answer a line.
 
+use crate::model::{AccountId, ExtensionNumber, Mode, Refusal};
 use serde::{Deserialize, Serialize};
 
 /// A longer line is refused.
@@ -13,9 +14,28 @@ pub enum Request {
     Calls,
     Sessions,
     Trunks,
+    /// A session, or an order of a screen.
     EndSession {
         id: String,
     },
+    /// The orders of screens.
+    Orders,
+    /// An order of a screen. Whoever gives it answers for the account's having signed in, so no socket can.
+    #[serde(skip)]
+    Listen(Listen),
+}
+
+/// A session for somebody who is signed in at a screen (F3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    pub account: AccountId,
+    /// The phone to be rung; `None`: the account's own.
+    pub extension: Option<ExtensionNumber>,
+    /// The agent's.
+    pub target: ExtensionNumber,
+    pub mode: Mode,
+    /// その他操作 (F5–F7).
+    pub shortcut: bool,
 }
 
 /// Any answer: `ok`, and then either what was asked for or `error`.
@@ -29,7 +49,12 @@ pub struct Answer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trunks: Option<Vec<TrunkStatus>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub orders: Option<Vec<OrderRow>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Beside `error`: the stable word of a refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 impl Answer {
@@ -47,6 +72,14 @@ impl Answer {
 
     pub fn trunks(rows: Vec<TrunkStatus>) -> Self {
         Self { ok: true, trunks: Some(rows), ..Self::default() }
+    }
+
+    pub fn orders(rows: Vec<OrderRow>) -> Self {
+        Self { ok: true, orders: Some(rows), ..Self::default() }
+    }
+
+    pub fn refused(refusal: Refusal) -> Self {
+        Self { reason: Some(refusal.as_str().to_owned()), ..Self::error(refusal.to_string()) }
     }
 
     pub fn error(why: impl Into<String>) -> Self {
@@ -105,6 +138,37 @@ pub struct SessionRow {
     pub target: String,
     pub mode: String,
     pub since_ms: u64,
+}
+
+/// How far an order of a screen has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OrderState {
+    Ringing,
+    Waiting,
+    Listening,
+    Refused,
+    NotReached,
+    Over,
+}
+
+/// An order of a screen, for a minute after its end too.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderRow {
+    pub id: String,
+    /// The login that gave it.
+    pub account: String,
+    /// The extension that is rung.
+    pub extension: String,
+    pub target: String,
+    pub mode: String,
+    pub state: OrderState,
+    /// Of what was refused or not reached: a stable word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// While it listens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
 }
 
 #[cfg(test)]

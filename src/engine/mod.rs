@@ -9,6 +9,7 @@ pub mod control;
 pub mod desk;
 mod ledger;
 mod news;
+mod orders;
 mod ports;
 pub mod prompts;
 mod rows;

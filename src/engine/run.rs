@@ -1,9 +1,10 @@
 use super::{
     clock,
-    control::{Answer, Request},
-    desk::{self, Desk, Reply, SessionView},
+    control::{Answer, Listen, Request},
+    desk::{self, Desk, Order, Reply, SessionView},
     ledger::Ledger,
     news,
+    orders::Orders,
     ports::LegOpener,
     rows::{call_row, session_rows, trunk_status},
     scribe::Scribe,
@@ -78,6 +79,7 @@ pub struct Options {
 pub struct Engine {
     switch: Embedded<LegOpener>,
     desk: Desk,
+    orders: Orders,
     store: Store,
     media: Arc<Media>,
     transports: Transports,
@@ -135,6 +137,8 @@ enum Done {
     Directory(store::Result<Directory>),
     Trunks(store::Result<Vec<Found>>),
     RightLost(SessionId),
+    /// May the screen have a phone rung?
+    Order(Listen, Result<(String, Order), Refusal>, oneshot::Sender<Answer>),
 }
 
 impl Engine {
@@ -185,6 +189,7 @@ impl Engine {
         Ok(Engine {
             switch,
             desk: Desk::new(options.ivr, IdMaker::new(entropy)),
+            orders: Orders::default(),
             store,
             media,
             transports,
@@ -327,6 +332,7 @@ impl Engine {
         match output {
             desk::Output::Switch(command) => self.switch.command(now, command),
             desk::Output::Record(row) => self.scribe.write(row),
+            desk::Output::Told(order, progress) => self.orders.told(order, progress),
             desk::Output::Ask(leg, question) => {
                 let far_ends = match &question {
                     desk::Question::Rights { target, .. } => far_ends(&self.switch.calls(), target),
@@ -372,6 +378,27 @@ impl Engine {
             Done::Directory(read) => self.take_directory(now, read),
             Done::Trunks(read) => self.take_trunks(now, read),
             Done::RightLost(session) => self.desk.right_lost(now.instant, session),
+            Done::Order(listen, judged, answer) => self.order(now, &listen, judged, answer),
+        }
+    }
+
+    fn order(
+        &mut self,
+        now: Now,
+        listen: &Listen,
+        judged: Result<(String, Order), Refusal>,
+        answer: oneshot::Sender<Answer>,
+    ) {
+        let room = if self.orders.has_room() { Ok(()) } else { Err(Refusal::Busy) };
+        match room.and(judged) {
+            Ok((login, order)) => {
+                let id = self.desk.order(now.unix_ms, order.clone());
+                self.orders.begin(id, login, order, answer);
+            }
+            Err(refusal) => {
+                self.desk.refuse_at_screen(listen.account, &listen.target, listen.mode, refusal);
+                reply(answer, Answer::refused(refusal));
+            }
         }
     }
 
@@ -437,7 +464,8 @@ impl Engine {
     }
 
     /// A right is judged not only at the start: who loses it hears no more.
-    fn recheck_rights(&self) {
+    fn recheck_rights(&mut self) {
+        self.desk.look_again();
         self.desk.sessions().cloned().for_each(|view| self.recheck_right(view));
     }
 
@@ -471,10 +499,20 @@ impl Engine {
                 reply(answer, Answer::trunks(trunks));
             }
             Request::EndSession { id } => {
-                let known = id.parse().is_ok_and(|id| self.desk.end_session(clock::now().instant, id));
+                let now = clock::now().instant;
+                let session = id.parse().is_ok_and(|id| self.desk.end_session(now, id));
+                let known = session || id.parse().is_ok_and(|id| self.desk.end_order(now, id));
                 let none =
                     || Answer::error(format!("there is no session {}: see `sasayaki sessions`", id.escape_debug()));
                 reply(answer, if known { Answer::done() } else { none() });
+            }
+            Request::Orders => reply(answer, Answer::orders(self.orders.rows())),
+            Request::Listen(listen) => {
+                let store = self.store.clone();
+                self.beside(async move {
+                    let judged = work::order(&store, &listen).await;
+                    Some(Done::Order(listen, judged, answer))
+                });
             }
         }
     }

@@ -2,10 +2,11 @@
 
 use super::{
     clock,
-    desk::{Question, Reply, Rights, SessionView},
+    control::Listen,
+    desk::{Order, Question, Reply, Rights, SessionView},
 };
 use crate::{
-    access::right,
+    access::{order, right},
     model::{AccountId, ExtensionNumber, Refusal},
     store::{SignIn, Store, StoreError},
 };
@@ -42,6 +43,20 @@ pub async fn still_allowed(store: &Store, view: &SessionView) -> Result<(), Refu
     let target = rights.terminals.get(&view.target).ok_or(gone)?;
     let far = far_end.and_then(|number| rights.terminals.get(number));
     right::judge(target, far, view.mode, rights.at)
+}
+
+/// Whether an account may have a phone rung for it (F1, F5), with its login.
+pub async fn order(store: &Store, listen: &Listen) -> Result<(String, Order), Refusal> {
+    let account = store.account(listen.account).await.map_err(unavailable)?.ok_or(Refusal::RoleNotAllowed)?;
+    let facts = order::Facts {
+        role: account.role,
+        own: account.extension.as_ref(),
+        extension: listen.extension.as_ref(),
+        shortcut: listen.shortcut,
+    };
+    let extension = order::judge(&facts)?.clone();
+    let Listen { account: id, target, mode, shortcut, .. } = listen.clone();
+    Ok((account.login, Order { account: id, extension, target, mode, shortcut }))
 }
 
 fn unavailable(error: StoreError) -> Refusal {

@@ -39,6 +39,14 @@ pub enum Refusal {
     ShortDialFromMobile,
     #[error("a field of the short dial is missing or too many")]
     ShortDialMalformed,
+    #[error("the role may not listen from a screen")]
+    RoleNotAllowed,
+    #[error("the account has no extension of its own")]
+    NoOwnPhone,
+    #[error("not the account's own extension")]
+    NotOwnPhone,
+    #[error("the phone that was called back did not answer")]
+    NotReached,
     #[error("the store did not answer")]
     StoreUnavailable,
 }
@@ -66,6 +74,10 @@ impl Refusal {
             Refusal::NotSpiable => "not-spiable",
             Refusal::ShortDialFromMobile => "short-dial-from-mobile",
             Refusal::ShortDialMalformed => "short-dial-malformed",
+            Refusal::RoleNotAllowed => "role-not-allowed",
+            Refusal::NoOwnPhone => "no-own-phone",
+            Refusal::NotOwnPhone => "not-own-phone",
+            Refusal::NotReached => "not-reached",
             Refusal::StoreUnavailable => "store-unavailable",
         }
     }

@@ -15,6 +15,11 @@ use crate::{
 };
 
 pub enum Command {
+    /// Ring the phones of an extension from 9999, for a leg that the desk has named.
+    CallBack {
+        leg: LegId,
+        extension: ExtensionNumber,
+    },
     /// Answer a leg that dialled a feature code.
     Answer {
         leg: LegId,
@@ -67,6 +72,11 @@ pub enum Event {
         source: ExtensionNumber,
         refusal: Refusal,
     },
+    /// Nobody answered the call-back: its leg is no more.
+    NotReached {
+        leg: LegId,
+        why: NotReached,
+    },
     /// The answered leg is ready to be spoken to.
     Answered {
         leg: LegId,
@@ -83,6 +93,11 @@ pub enum Event {
     HungUp {
         leg: LegId,
     },
+    /// A call is up, and no party holds the other; told again whenever that may be news.
+    CallUp {
+        caller: Party,
+        callee: Party,
+    },
     CallEnded {
         call: CallId,
     },
@@ -90,6 +105,33 @@ pub enum Event {
     Transferred {
         call: CallId,
     },
+}
+
+/// Why a phone that was called back is not on the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotReached {
+    /// No such extension, or no phone of it is registered.
+    NoPhone,
+    Busy,
+    /// It rang for 10 s (H4), or nobody was there.
+    NoAnswer,
+    /// It declined, or sends its callers elsewhere.
+    Refused,
+    /// There was no room for it here.
+    Failed,
+}
+
+impl NotReached {
+    /// The stable word that stands in the audit trail.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            NotReached::NoPhone => "no-phone",
+            NotReached::Busy => "busy-here",
+            NotReached::NoAnswer => "no-answer",
+            NotReached::Refused => "call-back-refused",
+            NotReached::Failed => "call-back-failed",
+        }
+    }
 }
 
 /// One call as others see it.

@@ -1,9 +1,11 @@
-//! The desk: who talks to the phones that dialled a feature code, from the first prompt to the end of the session.
+//! The desk: who talks to the phones that dialled a feature code, or are called back for a screen, from the first prompt to the
+//! end of the session.
 //!
 //! Pure. In: what the switch tells, and the replies to what was asked. Out: commands for the switch, questions for the
 //! store. It holds one `Ivr` or one `spy::Session` per leg and knows no SQL, SIP or RTP.
 
 mod choose;
+mod order;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -20,6 +22,8 @@ use crate::{
     switch::{CallState, CallView, Command, Event},
 };
 use choose::{AtDesk, Chosen, choose};
+pub use order::{Order, Progress};
+use order::{Ringing, Waiting};
 use rows::{refused_attempt, refused_dial, session_row};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -33,6 +37,8 @@ pub enum Output {
     RecordStart(LegId, Vec<AuditEvent>),
     /// To be written down; nothing waits for it.
     Record(AuditEvent),
+    /// How far an order has come.
+    Told(LegId, Progress),
 }
 
 /// Side work: leaves as data, returns as a `Reply` for the same leg.
@@ -98,8 +104,20 @@ struct Guest {
 }
 
 enum Stage {
-    Talking { ivr: Box<Ivr>, wish: Option<Wish> },
-    Spying { session: spy::Session, view: SessionView },
+    Talking {
+        ivr: Box<Ivr>,
+        wish: Option<Wish>,
+    },
+    /// Ordered at a screen: may it be?
+    Judging(Order),
+    Ringing(Ringing),
+    Waiting(Waiting),
+    /// `order`: of a screen. Without one it was dialled.
+    Spying {
+        session: spy::Session,
+        view: SessionView,
+        order: Option<Order>,
+    },
 }
 
 /// A target was named; what is known of it so far.
@@ -111,10 +129,17 @@ struct Wish {
     start: Option<Start>,
 }
 
+#[derive(Clone)]
 struct Start {
     view: SessionView,
     side: Side,
     settings: Settings,
+}
+
+impl Start {
+    fn is_still_up(&self, calls: &[CallView]) -> bool {
+        calls.iter().any(|call| call.id == self.view.call && call.state == CallState::Talking)
+    }
 }
 
 impl Desk {
@@ -125,13 +150,18 @@ impl Desk {
     pub fn handle(&mut self, now: Instant, event: Event) {
         match event {
             Event::Dialled { leg, source, trunk, feature } => self.welcome(leg, source, trunk, feature),
-            Event::Refused { source, refusal } => self.record(refused_dial(&source, refusal)),
-            Event::Answered { leg } => self.tell_ivr(now, leg, ivr::Input::Answered),
+            Event::Refused { source, refusal } => self.record(refused_dial(source.as_str(), refusal)),
+            Event::Answered { leg } => {
+                self.tell_ivr(now, leg, ivr::Input::Answered);
+                self.order_answered(leg);
+            }
+            Event::NotReached { leg, why } => self.not_reached(leg, why),
             Event::Digit { leg, digit } => self.tell_ivr(now, leg, ivr::Input::Digit(digit)),
             Event::Played { leg, ticket } => self.played(now, leg, ticket),
             Event::HungUp { leg } => self.hung_up(now, leg),
-            Event::CallEnded { call } => self.befall(now, |view| view.call == call, Happening::CallEnded),
-            Event::Transferred { call } => self.befall(now, |view| view.call == call, Happening::Transferred),
+            Event::CallEnded { call } => self.call_over(now, call, Happening::CallEnded),
+            Event::Transferred { call } => self.call_over(now, call, Happening::Transferred),
+            Event::CallUp { caller, callee } => self.call_is_up(&caller, &callee),
         }
     }
 
@@ -142,8 +172,16 @@ impl Desk {
                 self.tell_ivr(now, leg, ivr::Input::Answer(ivr::Answer::SignedIn(account)));
             }
             Reply::SignIn(Err(_)) => self.tell_ivr(now, leg, ivr::Input::Answer(ivr::Answer::SignInRefused)),
-            Reply::Rights(rights) => self.judge(now, unix_ms, leg, rights, calls),
-            Reply::StartRecorded(written) => self.start(now, leg, written, calls),
+            Reply::Rights(rights) => match self.guests.get(&leg).map(|guest| &guest.stage) {
+                Some(Stage::Talking { .. }) => self.judge(now, unix_ms, leg, rights, calls),
+                Some(Stage::Judging(_)) => self.judge_order(leg, rights, calls),
+                Some(Stage::Waiting(_)) => self.join(now, unix_ms, leg, rights, calls),
+                Some(Stage::Ringing(_) | Stage::Spying { .. }) | None => {}
+            },
+            Reply::StartRecorded(written) => {
+                self.start_ordered(now, leg, written.is_ok(), calls);
+                self.start(now, leg, written, calls);
+            }
         }
     }
 
@@ -160,13 +198,14 @@ impl Desk {
     }
 
     pub fn shut_down(&mut self, now: Instant) {
-        self.befall(now, |_| true, Happening::Shutdown);
-        let begun = self.guests.values_mut().filter_map(|guest| match &mut guest.stage {
-            Stage::Talking { wish, .. } => wish.take()?.start,
-            Stage::Spying { .. } => None,
-        });
-        for start in begun.collect::<Vec<_>>() {
-            self.record(session_row(&start.view, AuditKind::End, EndCause::Shutdown.as_str()));
+        let legs: Vec<LegId> = self.guests.keys().copied().collect();
+        for leg in legs {
+            self.record_unopened(leg, EndCause::Shutdown);
+            match self.guests.get(&leg).map(|guest| &guest.stage) {
+                Some(Stage::Judging(_) | Stage::Ringing(_)) => self.dismiss(leg),
+                Some(Stage::Waiting(_) | Stage::Spying { .. }) => self.happen(now, leg, Happening::Shutdown),
+                Some(Stage::Talking { .. }) | None => {}
+            }
         }
     }
 
@@ -193,7 +232,8 @@ impl Desk {
                     ivr.handle_timeout(now);
                     self.drain_ivr(now, leg);
                 }
-                Stage::Spying { session, .. } => {
+                Stage::Judging(_) | Stage::Ringing(_) => {}
+                Stage::Waiting(Waiting { session, .. }) | Stage::Spying { session, .. } => {
                     let acts = session.handle_timeout(now);
                     self.carry_out(leg, acts);
                 }
@@ -249,7 +289,7 @@ impl Desk {
     /// Too many digits for any extension: refused like one that does not exist.
     fn no_such_target(&mut self, now: Instant, leg: LegId, account: AccountId, mode: Mode) {
         if let Some(guest) = self.guests.get(&leg) {
-            let row = refused_attempt(&guest.source, account, None, mode, Refusal::UnknownExtension);
+            let row = refused_attempt(guest.source.as_str(), account, None, mode, Refusal::UnknownExtension);
             self.record(row);
             self.tell_ivr(now, leg, ivr::Input::Answer(ivr::Answer::TargetRefused));
         }
@@ -267,7 +307,7 @@ impl Desk {
         });
         match chosen {
             Err(refusal) => {
-                let row = refused_attempt(source, wish.account, Some(&wish.target), wish.mode, refusal);
+                let row = refused_attempt(source.as_str(), wish.account, Some(&wish.target), wish.mode, refusal);
                 self.record(row);
                 self.tell_ivr(now, leg, ivr::Input::Answer(ivr::Answer::TargetRefused));
             }
@@ -282,9 +322,8 @@ impl Desk {
                     mode: wish.mode,
                     since_unix_ms: unix_ms,
                 };
-                let rows = vec![session_row(&view, AuditKind::Attempt, ""), session_row(&view, AuditKind::Start, "")];
-                wish.start = Some(Start { view, side, settings });
-                self.outputs.push_back(Output::RecordStart(leg, rows));
+                wish.start = Some(Start { view: view.clone(), side, settings });
+                self.record_start(leg, &view);
             }
         }
     }
@@ -299,28 +338,30 @@ impl Desk {
     fn start(&mut self, now: Instant, leg: LegId, written: Result<(), Refusal>, calls: &[CallView]) {
         let Some(Guest { stage: Stage::Talking { wish, .. }, .. }) = self.guests.get_mut(&leg) else { return };
         let Some(start) = wish.take().and_then(|wish| wish.start) else { return };
-        let still_up = calls.iter().any(|call| call.id == start.view.call && call.state == CallState::Talking);
-        if written.is_ok() && still_up {
+        if written.is_ok() && start.is_still_up(calls) {
             return self.open(now, leg, start);
         }
         if written.is_ok() {
-            self.record(session_row(&start.view, AuditKind::End, EndCause::CallEnded.as_str()));
+            self.record_end(&start.view, EndCause::CallEnded);
         }
         self.tell_ivr(now, leg, ivr::Input::Answer(ivr::Answer::TargetRefused));
     }
 
     fn open(&mut self, now: Instant, leg: LegId, start: Start) {
-        let Start { view, side, settings } = start;
         self.tell_ivr(now, leg, ivr::Input::Answer(ivr::Answer::Attached));
         let Some(guest) = self.guests.get_mut(&leg) else { return };
         if !matches!(&guest.stage, Stage::Talking { ivr, .. } if ivr.is_over()) {
             // The conversation gave up waiting; what was written as begun is over.
-            return self.record(session_row(&view, AuditKind::End, EndCause::LegFailed.as_str()));
+            return self.record_end(&start.view, EndCause::LegFailed);
         }
-        let (session, call, mode) = (view.id, view.call, view.mode);
-        guest.stage = Stage::Spying { session: spy::Session::default(), view };
-        self.command(Command::Attach { session, leg, call, side, mode });
-        match spy::chime(mode, &settings) {
+        guest.stage = Stage::Spying { session: spy::Session::default(), view: start.view.clone(), order: None };
+        self.attach(leg, &start);
+    }
+
+    fn attach(&mut self, leg: LegId, start: &Start) {
+        let SessionView { id: session, call, mode, .. } = start.view;
+        self.command(Command::Attach { session, leg, call, side: start.side, mode });
+        match spy::chime(mode, &start.settings) {
             Chime::Nobody => {}
             Chime::Supervisor => self.play(leg, vec![Prompt::Chime]),
             Chime::SupervisorAndAgent => {
@@ -331,65 +372,87 @@ impl Desk {
     }
 
     fn played(&mut self, now: Instant, leg: LegId, ticket: u64) {
-        let Some(guest) = self.guests.get_mut(&leg).filter(|guest| guest.ticket == ticket) else { return };
-        match &mut guest.stage {
-            Stage::Talking { .. } => self.tell_ivr(now, leg, ivr::Input::Played),
-            Stage::Spying { session, .. } => {
-                let acts = session.handle(now, Happening::Announced);
-                self.carry_out(leg, acts);
-            }
+        if self.guests.get(&leg).is_some_and(|guest| guest.ticket == ticket) {
+            self.tell_ivr(now, leg, ivr::Input::Played);
+            self.happen(now, leg, Happening::Announced);
         }
     }
 
     fn hung_up(&mut self, now: Instant, leg: LegId) {
         self.tell_ivr(now, leg, ivr::Input::HungUp);
-        if let Some(Guest { stage: Stage::Spying { session, .. }, .. }) = self.guests.get_mut(&leg) {
-            let acts = session.handle(now, Happening::SupervisorHungUp);
-            self.carry_out(leg, acts);
-        }
-        if let Some(Guest { stage: Stage::Talking { wish: Some(Wish { start: Some(start), .. }), .. }, .. }) =
-            self.guests.remove(&leg)
-        {
-            self.record(session_row(&start.view, AuditKind::End, EndCause::SupervisorHungUp.as_str()));
+        self.record_unopened(leg, EndCause::SupervisorHungUp);
+        self.happen(now, leg, Happening::SupervisorHungUp);
+        self.forget(leg);
+    }
+
+    /// What was written as begun, and never opened, has its end.
+    fn record_unopened(&mut self, leg: LegId, cause: EndCause) {
+        let start = match self.guests.get_mut(&leg).map(|guest| &mut guest.stage) {
+            Some(Stage::Talking { wish, .. }) => wish.take().and_then(|wish| wish.start),
+            Some(Stage::Waiting(waiting)) => waiting.start.take(),
+            Some(Stage::Judging(_) | Stage::Ringing(_) | Stage::Spying { .. }) | None => None,
+        };
+        if let Some(start) = start {
+            self.record_end(&start.view, cause);
         }
     }
 
+    fn call_over(&mut self, now: Instant, call: CallId, what: Happening) {
+        self.befall(now, |view| view.call == call, what);
+        self.call_is_gone(call);
+    }
+
     fn befall(&mut self, now: Instant, whom: impl Fn(&SessionView) -> bool, what: Happening) {
-        let touched: Vec<(LegId, Vec<Act>)> = self
-            .guests
-            .iter_mut()
-            .filter_map(|(leg, guest)| match &mut guest.stage {
-                Stage::Spying { session, view } if whom(view) => Some((*leg, session.handle(now, what))),
-                Stage::Spying { .. } | Stage::Talking { .. } => None,
-            })
-            .collect();
-        for (leg, acts) in touched {
-            self.carry_out(leg, acts);
-        }
+        let touched = |guest: &Guest| matches!(&guest.stage, Stage::Spying { view, .. } if whom(view));
+        let legs: Vec<LegId> = self.guests.iter().filter(|(_, guest)| touched(guest)).map(|(leg, _)| *leg).collect();
+        legs.into_iter().for_each(|leg| self.happen(now, leg, what));
+    }
+
+    /// Something befalls whoever is on the line for a session.
+    fn happen(&mut self, now: Instant, leg: LegId, what: Happening) {
+        let acts = match self.guests.get_mut(&leg).map(|guest| &mut guest.stage) {
+            Some(Stage::Waiting(Waiting { session, .. }) | Stage::Spying { session, .. }) => session.handle(now, what),
+            Some(Stage::Talking { .. } | Stage::Judging(_) | Stage::Ringing(_)) | None => return,
+        };
+        self.carry_out(leg, acts);
     }
 
     fn carry_out(&mut self, leg: LegId, acts: Vec<Act>) {
         for act in acts {
-            let Some(Guest { stage: Stage::Spying { view, .. }, .. }) = self.guests.get(&leg) else { return };
             match act {
-                Act::Detach => {
-                    let session = view.id;
-                    self.command(Command::Detach { session });
-                }
                 Act::Announce(prompt) => self.play(leg, vec![prompt]),
                 Act::HangUp => self.dismiss(leg),
-                Act::Ended(cause) => {
-                    let row = session_row(view, AuditKind::End, cause.as_str());
-                    self.record(row);
+                Act::Wait => self.wait_again(leg),
+                Act::Detach | Act::Ended(_) => {
+                    let Some(Guest { stage: Stage::Spying { view, .. }, .. }) = self.guests.get(&leg) else { return };
+                    let view = view.clone();
+                    match act {
+                        Act::Ended(cause) => self.record_end(&view, cause),
+                        _ => self.command(Command::Detach { session: view.id }),
+                    }
                 }
             }
         }
     }
 
+    fn record_end(&mut self, view: &SessionView, cause: EndCause) {
+        self.record(session_row(view, AuditKind::End, cause.as_str()));
+    }
+
     /// Hangs up and forgets the phone.
     fn dismiss(&mut self, leg: LegId) {
-        self.guests.remove(&leg);
+        self.forget(leg);
         self.command(Command::HangUp { leg });
+    }
+
+    fn forget(&mut self, leg: LegId) {
+        if self.guests.remove(&leg).is_some_and(|guest| guest.order().is_some()) {
+            self.tell(leg, Progress::Over);
+        }
+    }
+
+    fn tell(&mut self, leg: LegId, progress: Progress) {
+        self.outputs.push_back(Output::Told(leg, progress));
     }
 
     fn play(&mut self, leg: LegId, clips: Vec<Prompt>) {
@@ -417,15 +480,16 @@ impl Desk {
 impl Guest {
     fn live_session(&self) -> Option<&SessionView> {
         match &self.stage {
-            Stage::Spying { session, view } if session.is_live() => Some(view),
-            Stage::Spying { .. } | Stage::Talking { .. } => None,
+            Stage::Spying { session, view, .. } if session.is_live() => Some(view),
+            _ => None,
         }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
         match &self.stage {
             Stage::Talking { ivr, .. } => ivr.poll_timeout(),
-            Stage::Spying { session, .. } => session.poll_timeout(),
+            Stage::Waiting(Waiting { session, .. }) | Stage::Spying { session, .. } => session.poll_timeout(),
+            Stage::Judging(_) | Stage::Ringing(_) => None,
         }
     }
 }

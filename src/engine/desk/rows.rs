@@ -18,7 +18,7 @@ pub fn session_row(view: &SessionView, kind: AuditKind, detail: &str) -> AuditEv
 
 /// A target was named and refused.
 pub fn refused_attempt(
-    source: &ExtensionNumber,
+    source: &str,
     account: AccountId,
     target: Option<&ExtensionNumber>,
     mode: Mode,
@@ -34,7 +34,7 @@ pub fn refused_attempt(
 }
 
 /// A feature code that the dial plan refused: nobody has signed in.
-pub fn refused_dial(source: &ExtensionNumber, refusal: Refusal) -> AuditEvent {
+pub fn refused_dial(source: &str, refusal: Refusal) -> AuditEvent {
     AuditEvent {
         kind: AuditKind::SignIn,
         outcome: Outcome::Refused,

@@ -1,6 +1,8 @@
 //! The desk, driven as the engine drives it. The rig is the rest of the world: it answers questions from `Rights` and
 //! `calls`, and writes down what the desk does in a few words a line.
 
+mod orders;
+
 use super::*;
 use crate::{
     access::right::{Grant, Rule},
@@ -105,6 +107,7 @@ impl Rig {
         while let Some(output) = self.desk.poll_output() {
             match output {
                 Output::Switch(command) => self.log.push(in_words(&command)),
+                Output::Told(_, progress) => self.log.push(progress_in_words(progress)),
                 Output::Record(row) => self.log.push(row_in_words(&row)),
                 Output::RecordStart(leg, rows) => {
                     self.log.extend(rows.iter().map(row_in_words));
@@ -158,6 +161,7 @@ impl Rig {
 
 fn in_words(command: &Command) -> String {
     match command {
+        Command::CallBack { extension, .. } => format!("ring {extension}"),
         Command::Answer { .. } => "answer".into(),
         Command::Play { clips, .. } => {
             format!("play {}", clips.iter().map(|clip| clip.file_stem()).collect::<Vec<_>>().join(" "))
@@ -168,6 +172,17 @@ fn in_words(command: &Command) -> String {
         Command::Detach { .. } => "detach".into(),
         Command::Chime { .. } => "chime for the agent".into(),
         Command::HangUp { .. } => "hang up".into(),
+    }
+}
+
+fn progress_in_words(progress: Progress) -> String {
+    match progress {
+        Progress::Listening(_) => "told listening".into(),
+        Progress::Refused(refusal) => format!("told refused {}", refusal.as_str()),
+        Progress::NotReached(why) => format!("told not reached {}", why.as_str()),
+        Progress::Ringing => "told ringing".into(),
+        Progress::Waiting => "told waiting".into(),
+        Progress::Over => "told over".into(),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
     model::{CallId, Codec, ExtensionNumber, LegId, Party, SessionId, Side, SrtpPolicy},
     sip::{ClientTx, Dialog, Flow, Headers, RELIABLE, Request, Scheme, ServerTx, SessionTimer, Transport, Uri, sdp},
     spy::{Conversation, Hold, Listener},
+    switch::Event,
 };
 use std::{
     collections::BTreeMap,
@@ -387,6 +388,15 @@ impl<P: MediaPorts> Embedded<P> {
             self.configure(leg, Some(peer));
         }
         self.hear(id);
+        self.tell_it_is_up(id);
+    }
+
+    fn tell_it_is_up(&mut self, id: CallId) {
+        let up = |call: &&Call| matches!(call.stage, Stage::Talking { .. }) && self.hold(call) == Hold::Off;
+        let Some(call) = self.calls.get(&id).filter(up) else { return };
+        if let (Some(caller), Some(callee)) = (self.legs.get(&call.caller), self.legs.get(&call.callee)) {
+            self.event(Event::CallUp { caller: caller.party.clone(), callee: callee.party.clone() });
+        }
     }
 
     /// Tells the media plane what was agreed with a phone.

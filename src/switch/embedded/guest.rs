@@ -3,7 +3,7 @@
 use super::{
     Directory, Embedded, Now,
     call::{Call, Stage},
-    leg::{Leg, MediaPorts, Role},
+    leg::{Leg, MediaPorts, Origin, Role},
 };
 use crate::{
     dialplan::FeatureDial,
@@ -46,24 +46,30 @@ impl<P: MediaPorts> Embedded<P> {
         source: Caller,
         feature: FeatureDial,
     ) {
-        let guests = self.legs.values().filter_map(Leg::guest);
-        let own = |guest: &ExtensionNumber| *guest == source.extension;
-        let (all, of_source) = guests.fold((0, 0), |(all, of_own), guest| (all + 1, of_own + usize::from(own(guest))));
-        if self.draining || all >= MAX_GUESTS {
-            return self.respond(now, tx, request, 503);
-        }
-        if of_source >= MAX_GUESTS_PER_PHONE {
-            return self.respond(now, tx, request, 486);
+        if let Err(code) = self.admit_guest(&source.extension) {
+            return self.respond(now, tx, request, code);
         }
         let Caller { extension, party } = source;
         let trunk = party.trunk().cloned();
-        let role = Role::Guest { acknowledged: false, extension: extension.clone() };
+        let role = Role::Guest { origin: Origin::Dialled { acknowledged: false }, extension: extension.clone() };
         match self.incoming_leg(now, tx, flow, request, party, role) {
             Ok(leg) => {
                 self.hide_what_was_dialled(leg, &feature);
                 self.event(Event::Dialled { leg, source: extension, trunk, feature });
             }
             Err(code) => self.respond(now, tx, request, code),
+        }
+    }
+
+    /// Whether there is room for one more phone of this extension; an error is the status to refuse it with.
+    pub(super) fn admit_guest(&self, extension: &ExtensionNumber) -> Result<(), u16> {
+        let guests = self.legs.values().filter_map(Leg::guest);
+        let own = |guest: &ExtensionNumber| guest == extension;
+        let (all, of_own) = guests.fold((0, 0), |(all, of_own), guest| (all + 1, of_own + usize::from(own(guest))));
+        match () {
+            () if self.draining || all >= MAX_GUESTS => Err(503),
+            () if of_own >= MAX_GUESTS_PER_PHONE => Err(486),
+            () => Ok(()),
         }
     }
 
@@ -96,6 +102,7 @@ impl<P: MediaPorts> Embedded<P> {
         if !self.is_guest(id) {
             return;
         }
+        self.stop_ringing_back(now, id);
         self.send_bye(now, id);
         self.close_leg(id);
     }

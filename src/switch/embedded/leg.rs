@@ -50,12 +50,21 @@ pub(super) enum Role {
         call: CallId,
         side: Side,
     },
-    /// At the desk: it dialled a feature code.
+    /// At the desk.
     Guest {
-        acknowledged: bool,
+        origin: Origin,
         /// Whose phone it is, registered or mobile.
         extension: ExtensionNumber,
     },
+}
+
+/// How a phone came to the desk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// It dialled a feature code; whether the ACK of our 200 has come.
+    Dialled { acknowledged: bool },
+    /// It is rung from 9999, or answered that.
+    CalledBack,
 }
 
 /// What was offered, answered and agreed on one leg.

@@ -3,13 +3,14 @@
 //! Sans-IO. In: SIP from the transports, digits and ends of prompts from the media plane, `Command`s, the time.
 //! Out: SIP to send, commands for the media plane, `Event`s, call records and registrations to keep.
 //! Who may call at all is settled in `door`; a call is set up in `call`, `ring` and `early`, changed and ended in `talk`; legs
-//! that dialled a feature code, and supervisors attached to a call, live in `guest`; phones that vanished are found out in
+//! that dialled a feature code, and supervisors attached to a call, live in `guest`, those we ring for that in `callback`; phones that vanished are found out in
 //! `pulse`; `refresh` keeps sessions alive, `update` is how phones do; `farewell` ends dialogs whose messages cross; the world
 //! outside is reached through `trunk`, phones behind a NAT are kept within reach by `nat`; `transfer` lets another call take
 //! the place of one; what is kept of a call is made in `record`; phones that watch others are told in `presence`.
 //! Absent on purpose: sign-in, rights and prompts (the desk), sockets (`MediaPorts` binds them).
 
 mod call;
+mod callback;
 mod directory;
 mod door;
 mod early;
@@ -46,8 +47,9 @@ use crate::{
     spy::Hold,
 };
 use call::{Branch, Call, Refused, Stage};
+use callback::CallBack;
 use farewell::Farewell;
-use leg::{Leg, Role};
+use leg::{Leg, Origin, Role};
 use nat::Openings;
 use presence::Presence;
 use std::{
@@ -100,6 +102,8 @@ pub struct Embedded<P> {
     entropy: Entropy,
     legs: BTreeMap<LegId, Leg>,
     calls: BTreeMap<CallId, Call>,
+    /// Phones that are being called back.
+    call_backs: BTreeMap<LegId, CallBack>,
     /// Which call each supervisor is attached to.
     attached: BTreeMap<SessionId, CallId>,
     by_dialog: BTreeMap<DialogId, LegId>,
@@ -125,6 +129,8 @@ pub struct Embedded<P> {
 enum Purpose {
     /// One contact of a phone that is being rung.
     Ring { call: CallId },
+    /// One contact of a phone that is being called back.
+    CallBack { leg: LegId },
     /// A ring that was given up, or that somebody else answered: should it answer after all, it is thanked and let go.
     Abandoned { branch: Box<Branch> },
     /// A re-INVITE whose call has ended: should it be accepted, that wants its ACK.
@@ -172,6 +178,7 @@ impl<P: MediaPorts> Embedded<P> {
             entropy,
             legs: BTreeMap::new(),
             calls: BTreeMap::new(),
+            call_backs: BTreeMap::new(),
             attached: BTreeMap::new(),
             by_dialog: BTreeMap::new(),
             farewells: BTreeMap::new(),
@@ -203,6 +210,7 @@ impl<P: MediaPorts> Embedded<P> {
 
     pub fn command(&mut self, now: Now, command: Command) {
         match command {
+            Command::CallBack { leg, extension } => self.call_back(now, leg, extension),
             Command::Answer { leg } => self.answer_guest(now, leg),
             Command::Play { leg, ticket, clips } => self.media(media::Command::Play { leg, ticket, clips }),
             Command::StopPlaying { leg } => self.media(media::Command::StopPlaying { leg }),
@@ -233,6 +241,7 @@ impl<P: MediaPorts> Embedded<P> {
         self.registrar.handle_timeout(now.unix_ms);
         self.drain_endpoint(now);
         self.give_up_waiting(now);
+        self.give_up_calling_back(now);
         self.give_up_silent_trunks(now);
         self.feel_pulses(now);
         self.end_expired_subscriptions(now);
@@ -252,7 +261,8 @@ impl<P: MediaPorts> Embedded<P> {
             self.next_upkeep(),
             self.next_opening(),
         ];
-        waiting.chain(timers.into_iter().flatten()).min()
+        let ringing_back = self.call_backs.values().map(CallBack::deadline);
+        waiting.chain(ringing_back).chain(timers.into_iter().flatten()).min()
     }
 
     pub fn poll_output(&mut self) -> Option<Output> {
@@ -348,6 +358,7 @@ impl<P: MediaPorts> Embedded<P> {
         }
         match self.by_client_tx.get(&tx) {
             Some(&Purpose::Ring { call }) => return self.ring_response(now, call, tx, flow, response),
+            Some(&Purpose::CallBack { leg }) => return self.call_back_response(now, leg, tx, flow, response),
             Some(Purpose::Abandoned { .. }) => return self.abandoned_response(now, tx, flow, response),
             // Before its last word an answer matters to a ring alone.
             Some(_) | None if response.is_provisional() => return,
@@ -361,7 +372,8 @@ impl<P: MediaPorts> Embedded<P> {
             Some(Purpose::Notify { subscription }) => self.notify_response(now, &subscription, response),
             Some(Purpose::Register { trunk }) => self.register_response(now, &trunk, response),
             Some(Purpose::Ping { trunk }) => self.ping_response(now, &trunk, response.code),
-            Some(Purpose::Ring { .. } | Purpose::Abandoned { .. } | Purpose::Courtesy) | None => {}
+            Some(Purpose::Ring { .. } | Purpose::CallBack { .. } | Purpose::Abandoned { .. } | Purpose::Courtesy)
+            | None => {}
         }
     }
 
@@ -370,6 +382,7 @@ impl<P: MediaPorts> Embedded<P> {
         self.signed.remove(&tx);
         match self.by_client_tx.remove(&tx) {
             Some(Purpose::Ring { call }) => self.branch_failed(now, call, tx, code),
+            Some(Purpose::CallBack { leg }) => self.call_back_failed(now, leg, tx, code),
             Some(Purpose::Renegotiate { call }) => self.renegotiation_failed(now, call, code),
             Some(Purpose::Refresh { leg }) => self.refresh_failed(now, leg, code),
             Some(Purpose::Pulse { leg }) => self.no_pulse(now, leg, code),
@@ -410,7 +423,8 @@ impl<P: MediaPorts> Embedded<P> {
         if self.legs.get(&id).is_some_and(|leg| leg.media.remote.is_none()) {
             return self.lose(now, id);
         }
-        if let Some(Leg { role: Role::Guest { acknowledged, .. }, .. }) = self.legs.get_mut(&id)
+        if let Some(Leg { role: Role::Guest { origin: Origin::Dialled { acknowledged }, .. }, .. }) =
+            self.legs.get_mut(&id)
             && !std::mem::replace(acknowledged, true)
         {
             self.event(Event::Answered { leg: id });

@@ -7,7 +7,7 @@
 use super::{
     Directory, Embedded, Now, Purpose,
     call::{Call, Stage, speaks_of_sips},
-    leg::{Leg, MediaPorts, Role},
+    leg::{Leg, MediaPorts, Origin, Role},
 };
 use crate::{
     model::{CallId, ExtensionNumber, LegId, Side},
@@ -379,7 +379,7 @@ fn dialogs_of(
 fn shown(leg: &Leg, calls: &BTreeMap<CallId, Call>) -> Option<Shown> {
     let (initiator, up) = match &leg.role {
         Role::Party { call, side } => (*side == Side::Caller, matches!(calls.get(call)?.stage, Stage::Talking { .. })),
-        Role::Guest { .. } => (true, leg.invite.is_none()),
+        Role::Guest { origin, .. } => (*origin != Origin::CalledBack, leg.invite.is_none() && leg.dialog.is_some()),
     };
     Some(Shown { initiator, state: if up { DialogState::Confirmed } else { DialogState::Early } })
 }

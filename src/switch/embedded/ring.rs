@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The most contacts of one phone that are rung at once.
-const MAX_BRANCHES: usize = 8;
+pub(super) const MAX_BRANCHES: usize = 8;
 
 impl<P: MediaPorts> Embedded<P> {
     pub(super) fn ring(&mut self, now: Now, id: CallId) {
@@ -138,28 +138,44 @@ impl<P: MediaPorts> Embedded<P> {
         let (caller, callee) = (*caller, *callee);
         let Some(index) = branches.iter().position(|branch| branch.tx == tx) else { return };
         let branch = branches.swap_remove(index);
+        match self.take_up(now, callee, branch, flow, response) {
+            Ok(codec) => {
+                self.abandon_branches(now, id);
+                self.connect(now, id, caller, codec);
+            }
+            Err(code) => self.branch_failed(now, id, tx, code),
+        }
+    }
+
+    /// The 2xx of a phone that was rung for `id`: its dialog and its media are the leg's from here on. One that cannot be used
+    /// is let go; an error is what it comes to.
+    pub(super) fn take_up(
+        &mut self,
+        now: Now,
+        id: LegId,
+        branch: Branch,
+        flow: Flow,
+        response: &Response,
+    ) -> Result<Codec, u16> {
         let (confirmed, cseq) = (branch.confirmed(response), response.headers.cseq());
         self.forget_early(&branch);
-        self.by_client_tx.insert(tx, Purpose::Abandoned { branch: Box::new(branch) });
-        let (Ok((mut dialog, answer)), Ok(cseq)) = (confirmed, cseq) else {
-            return self.branch_failed(now, id, tx, 500);
-        };
+        self.by_client_tx.insert(branch.tx, Purpose::Abandoned { branch: Box::new(branch) });
+        let (Ok((mut dialog, answer)), Ok(cseq)) = (confirmed, cseq) else { return Err(500) };
         // What was answered reliably is not answered again.
         let answer = answer.or_else(|| sdp::read(&response.body).ok());
-        let Some(codec) = answer.and_then(|answer| self.take_description(callee, answer)) else {
+        let Some(codec) = answer.and_then(|answer| self.take_description(id, answer)) else {
             self.let_go(now, &mut dialog, cseq.number, flow);
-            return self.branch_failed(now, id, tx, 488);
+            return Err(488);
         };
         self.endpoint.send_ack(dialog.ack(cseq.number), flow);
-        self.by_dialog.insert(dialog.id().clone(), callee);
-        if let Some(leg) = self.legs.get_mut(&callee) {
+        self.by_dialog.insert(dialog.id().clone(), id);
+        if let Some(leg) = self.legs.get_mut(&id) {
             leg.flow = flow;
             leg.dialog = Some(dialog);
             leg.heed_allow(&response.headers);
         }
-        self.session_answered(now, callee, response);
-        self.abandon_branches(now, id);
-        self.connect(now, id, caller, codec);
+        self.session_answered(now, id, response);
+        Ok(codec)
     }
 
     fn connect(&mut self, now: Now, id: CallId, caller: LegId, codec: Codec) {
@@ -279,18 +295,21 @@ impl<P: MediaPorts> Embedded<P> {
             Some(Call { stage: Stage::Ringing { branches, .. }, .. }) => std::mem::take(branches),
             Some(_) | None => return,
         };
-        for branch in branches {
-            let tx = branch.tx;
-            self.forget_early(&branch);
-            self.by_client_tx.insert(tx, Purpose::Abandoned { branch: Box::new(branch) });
-            self.endpoint.cancel(now.instant, tx);
-        }
+        branches.into_iter().for_each(|branch| self.abandon(now, branch));
+    }
+
+    /// The phone is told to stop ringing.
+    pub(super) fn abandon(&mut self, now: Now, branch: Branch) {
+        let tx = branch.tx;
+        self.forget_early(&branch);
+        self.by_client_tx.insert(tx, Purpose::Abandoned { branch: Box::new(branch) });
+        self.endpoint.cancel(now.instant, tx);
     }
 }
 
 /// Which of two failures the caller hears of (RFC 3261 §16.7): a refusal by a person before an absence; never a challenge
 /// or a redirection that was meant for us.
-fn better(best: u16, code: u16) -> u16 {
+pub(super) fn better(best: u16, code: u16) -> u16 {
     match code {
         300..=399 | 401 | 407 | 408 | 500..=599 => best,
         600..=699 => code,

@@ -1,6 +1,7 @@
 //! The switch among phones in virtual time. The rig is the network: it hands datagrams to the switch and sorts what comes
 //! out by the phone it is for. Phones are scripts; each has an address and the password that its number spells.
 
+mod callback;
 mod changes;
 mod descriptions;
 mod early;
@@ -51,7 +52,9 @@ struct Rig {
     switch: Embedded<AnyPort>,
     now: Now,
     inbox: Vec<(SocketAddr, Message)>,
+    /// But for those that a call is up: they are counted.
     events: Vec<Event>,
+    ups: usize,
     matrices: Vec<HearMatrix>,
     /// Commands for the media plane, those among them for which there is a place of their own.
     media: Vec<media::Command>,
@@ -123,6 +126,7 @@ impl Rig {
             now,
             inbox: vec![],
             events: vec![],
+            ups: 0,
             matrices: vec![],
             media: vec![],
             bindings: 0,
@@ -153,6 +157,7 @@ impl Rig {
                     }
                     self.media.push(command);
                 }
+                Output::Event(Event::CallUp { .. }) => self.ups += 1,
                 Output::Event(event) => self.events.push(event),
                 Output::Record(CallNote::Row(record)) => self.records.push(record),
                 Output::Record(CallNote::Quality { call, side, quality }) => self.qualities.push((call, side, quality)),

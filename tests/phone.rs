@@ -244,15 +244,29 @@ fn registrar(algorithm: Algorithm) -> SocketAddr {
                     Some(Ok(credentials)) => {
                         let ha1 = |algorithm| Some(digest::ha1(algorithm, "1000", "house", &Secret::new("secret")));
                         let extension: ExtensionNumber = credentials.username.parse().unwrap();
-                        let response = match authenticator.verify(0, &request.method, &credentials, &[algorithm], ha1) {
+                        let response = match authenticator.verify(
+                            0,
+                            flow.remote.ip(),
+                            &request.method,
+                            &credentials,
+                            &[algorithm],
+                            ha1,
+                        ) {
                             Verdict::Accepted => registrar.register(0, &extension, flow, &request),
-                            _ => authenticator.challenge(0, &request, Asker::Server, &[algorithm], false),
+                            _ => authenticator.challenge(
+                                0,
+                                &request,
+                                flow.remote.ip(),
+                                Asker::Server,
+                                &[algorithm],
+                                false,
+                            ),
                         };
                         endpoint.respond(now(), tx, response);
                     }
                     _ => endpoint.respond_stateless(
                         tx,
-                        authenticator.challenge(0, &request, Asker::Server, &[algorithm], false),
+                        authenticator.challenge(0, &request, flow.remote.ip(), Asker::Server, &[algorithm], false),
                     ),
                 }
             }

@@ -17,7 +17,7 @@ use crate::{
     dialplan::DialPlan,
     ivr::IvrConfig,
     media::{self, clip::Clips, port::Media, ports::Ports},
-    model::{CallEnding, Codec, EndCause, Entropy, ExtensionNumber, IdMaker, LegId, Refusal, SessionId},
+    model::{CallEnding, Codec, EndCause, Entropy, ExtensionNumber, IdMaker, LegId, Refusal, SecurityEvent, SessionId},
     sip::{
         Endpoint, EndpointConfig, Registrar, RegistrarConfig, Transport,
         digest::{Algorithm, Authenticator},
@@ -369,6 +369,9 @@ impl Engine {
             Done::Reply(leg, reply) => {
                 let calls = self.switch.calls();
                 let starts = matches!(reply, Reply::StartRecorded(_));
+                if let Reply::SignIn(Err(reason)) = &reply {
+                    self.report_sign_in(leg, *reason);
+                }
                 self.desk.reply(now.instant, now.unix_ms, leg, reply, &calls);
                 if let Some(view) = self.desk.session_of(leg).filter(|_| starts) {
                     // The right may have gone while the start was being written down.
@@ -399,6 +402,17 @@ impl Engine {
                 self.desk.refuse_at_screen(listen.account, &listen.target, listen.mode, refusal);
                 reply(answer, Answer::refused(refusal));
             }
+        }
+    }
+
+    /// What the caller did wrong, not what failed here, is told to whoever guards the machine.
+    fn report_sign_in(&self, leg: LegId, reason: Refusal) {
+        let wrong = [Refusal::UnknownDialId, Refusal::WrongPassword, Refusal::PasswordUnset, Refusal::LockedOut];
+        if let Some(address) = self.switch.address_of(leg)
+            && let Some((extension, trunk)) = self.desk.source_of(leg)
+            && wrong.contains(&reason)
+        {
+            SecurityEvent::SignInFailed { extension, trunk, reason }.report(address, 1);
         }
     }
 

@@ -155,7 +155,9 @@ impl Agent {
             let wake = wake.unwrap_or_else(|| now() + IDLE);
             tokio::select! {
                 inbound = self.inbound.recv() => match inbound {
-                    Some(Inbound::Message { flow, bytes }) => self.endpoint.receive(now(), flow, &bytes),
+                    Some(Inbound::Message { flow, bytes }) => {
+                        self.endpoint.receive(now(), flow, &bytes);
+                    }
                     Some(Inbound::Failed { flow }) => self.endpoint.transport_failed(now(), flow),
                     None => break,
                 },

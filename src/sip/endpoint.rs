@@ -3,32 +3,29 @@
 //! Hand in bytes, wishes and time; then drain `poll_transmit` and `poll_event`, and wake it at `poll_timeout`.
 
 mod index;
-mod rate;
 #[cfg(test)]
 mod tests;
 
-pub use rate::InviteRate;
-
 use super::{
-    Flow, Headers, Message, Method, Parsed, Request, Response, Transmit, Transport, Via, parse_datagram,
+    Flow, Headers, Message, Method, Parsed, Rate, RateLimiter, Request, Response, Source, Transmit, Transport, Via,
+    parse_datagram,
     timer::Wakeups,
     transaction::{AckVerdict, CancelVerdict, Client, InviteClient, InviteServer, Key, Out, Server, Transaction, Wake},
 };
 use crate::model::Entropy;
 use index::{Fingerprint, Index};
-use rate::RateLimiter;
 use std::{
     collections::{BTreeMap, BTreeSet},
     hash::{DefaultHasher, Hash, Hasher},
     net::{IpAddr, SocketAddr},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// How many transactions may live at once; a request beyond them is answered 503.
 pub const MAX_TRANSACTIONS: usize = 100_000;
 /// What a refused peer is asked to wait.
 const RETRY_AFTER_S: u32 = 5;
-const DEFAULT_INVITE_RATE: InviteRate = InviteRate { per_second: 100, burst: 200 };
+const DEFAULT_INVITE_RATE: Rate = Rate { burst: 200, interval: Duration::from_millis(10) };
 const MAX_FORWARDS: u8 = 70;
 const DEFAULT_PORT: u16 = 5060;
 
@@ -44,7 +41,7 @@ pub struct EndpointConfig {
     pub advertise: Option<IpAddr>,
     pub max_transactions: usize,
     /// For INVITEs that open a dialog, by source address; `None`: no limit.
-    pub invite_rate: Option<InviteRate>,
+    pub invite_rate: Option<Rate>,
     pub over_rate: OverRate,
 }
 
@@ -54,6 +51,14 @@ pub enum OverRate {
     /// 503 with Retry-After.
     Refuse,
     Silence,
+}
+
+/// What bytes turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    Sense,
+    /// Nothing that SIP has a meaning for; a refusal is sent where one can be.
+    Junk,
 }
 
 impl Default for EndpointConfig {
@@ -114,7 +119,7 @@ pub struct Endpoint {
     entropy: Entropy,
     /// Makes To tags of stateless answers the same for the same request, and foreseeable to nobody.
     tag_secret: u128,
-    limiter: Option<RateLimiter>,
+    limiter: Option<RateLimiter<Source>>,
     next_id: u64,
     transactions: BTreeMap<u64, Entry>,
     index: Index,
@@ -149,13 +154,18 @@ impl Endpoint {
     }
 
     /// One datagram, or one framed message of a stream.
-    pub fn receive(&mut self, now: Instant, flow: Flow, bytes: &[u8]) {
+    pub fn receive(&mut self, now: Instant, flow: Flow, bytes: &[u8]) -> Received {
         match parse_datagram(bytes) {
             Parsed::Message(Message::Request(request)) => self.receive_request(now, flow, request),
             Parsed::Message(Message::Response(response)) => self.receive_response(now, flow, response),
-            Parsed::Reject(response) => self.reject(flow, response),
-            Parsed::KeepAlive | Parsed::Ignore => {}
+            Parsed::KeepAlive => {}
+            Parsed::Ignore => return Received::Junk,
+            Parsed::Reject(response) => {
+                self.reject(flow, response);
+                return Received::Junk;
+            }
         }
+        Received::Sense
     }
 
     pub fn handle_timeout(&mut self, now: Instant) {
@@ -304,7 +314,7 @@ impl Endpoint {
         }
         let opens_dialog = request.method == Method::Invite && Key::merge(request).is_some();
         let limiter = self.limiter.as_mut().filter(|_| opens_dialog)?;
-        if limiter.allows(now, flow.remote.ip()) {
+        if limiter.allows(now, &flow.remote.ip().into()) {
             return None;
         }
         Some(match self.config.over_rate {

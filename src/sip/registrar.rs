@@ -6,7 +6,10 @@
 
 use super::{Contacts, Flow, NameAddr, Request, Response, Uri};
 use crate::model::ExtensionNumber;
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::IpAddr,
+};
 
 /// A phone that registers more contacts than this loses the one that would expire first.
 pub const MAX_BINDINGS_PER_EXTENSION: usize = 10;
@@ -109,6 +112,16 @@ impl Registrar {
         for binding in self.bindings.remove(extension).unwrap_or_default() {
             self.changes.push_back(Change::Remove { extension: binding.extension, contact: binding.contact });
         }
+    }
+
+    /// Every binding, also of phones that may have gone.
+    pub fn bindings(&self) -> impl Iterator<Item = &Binding> {
+        self.bindings.values().flatten()
+    }
+
+    /// Whether a phone of that extension stands at an address now.
+    pub fn stands_at(&self, extension: &ExtensionNumber, address: IpAddr, now_ms: u64) -> bool {
+        self.live(extension, now_ms).any(|binding| binding.flow.remote.ip() == address)
     }
 
     /// Every extension that has a binding.

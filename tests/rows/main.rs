@@ -12,6 +12,7 @@ mod office;
 
 mod access;
 mod dialling;
+mod door;
 mod errors;
 mod guidance;
 mod hearing;

@@ -209,6 +209,11 @@ impl Desk {
         }
     }
 
+    /// Whose phone a leg is, and the mobile trunk that brought it.
+    pub fn source_of(&self, leg: LegId) -> Option<(ExtensionNumber, Option<TrunkName>)> {
+        self.guests.get(&leg).map(|guest| (guest.source.clone(), guest.trunk.clone()))
+    }
+
     /// The session of one leg.
     pub fn session_of(&self, leg: LegId) -> Option<&SessionView> {
         self.guests.get(&leg).and_then(Guest::live_session)

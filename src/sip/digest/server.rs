@@ -5,7 +5,7 @@ use crate::{
 };
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 use subtle::ConstantTimeEq;
 
 /// How long a nonce is good. After that a right answer gets a new challenge with `stale=true`.
@@ -15,8 +15,8 @@ pub const MAX_NONCES: usize = 65_536;
 /// How far a nonce count may lag behind the highest one seen, for requests that overtook each other.
 const COUNT_WINDOW: u32 = 64;
 
-/// Checks digest credentials. A challenge leaves no state behind: its nonce carries its own time and seal; only nonces
-/// that a right answer has used are remembered.
+/// Checks digest credentials. A challenge leaves no state behind: its nonce carries its own time and seal, and is good at the
+/// address alone that was challenged; only nonces that a right answer has used are remembered.
 pub struct Authenticator {
     realm: String,
     /// Keyed, and cloned for each seal.
@@ -40,10 +40,10 @@ struct CountsSeen {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Accepted,
-    /// The password is right; the nonce is old, forgotten or not ours, or its count was used. Challenge again with
-    /// `stale=true`; this is no failure of the user's.
+    /// The nonce is old, forgotten, of another address or not ours, and nothing was looked at; or the password is right and the
+    /// count was used. Challenge again with `stale=true` (RFC 7616 §3.3); this is no failure of the user's.
     Stale,
-    /// Unknown user or wrong password.
+    /// Unknown user or wrong password, in answer to a challenge that this address was given: nobody else can have sent it.
     Wrong,
     /// Not our realm, an algorithm that was not offered, or no nonce count.
     Unacceptable,
@@ -68,12 +68,13 @@ impl Authenticator {
         &mut self,
         now_unix_ms: u64,
         request: &Request,
+        source: IpAddr,
         asker: Asker,
         algorithms: &[Algorithm],
         stale: bool,
     ) -> Response {
         let mut response = request.reply(asker.status(), "");
-        let nonce = self.new_nonce(now_unix_ms);
+        let nonce = self.new_nonce(now_unix_ms, source);
         for &algorithm in algorithms {
             let challenge = Challenge {
                 realm: self.realm.clone(),
@@ -101,11 +102,12 @@ impl Authenticator {
         first_error
     }
 
-    /// `algorithms` are those that this user may use; `ha1_for` gives the user's HA1 in hex, or `None` for an unknown
+    /// `source` is where the credentials come from; `algorithms` are those that this user may use; `ha1_for` gives the user's HA1 in hex, or `None` for an unknown
     /// user. The digest URI is hashed as received.
     pub fn verify(
         &mut self,
         now_unix_ms: u64,
+        source: IpAddr,
         method: &Method,
         credentials: &Credentials,
         algorithms: &[Algorithm],
@@ -116,6 +118,8 @@ impl Authenticator {
         if credentials.realm != self.realm || !algorithms.contains(&algorithm) {
             return Verdict::Unacceptable;
         }
+        self.forget_old(now_unix_ms);
+        let Some(nonce) = self.fresh(now_unix_ms, source, &credentials.nonce) else { return Verdict::Stale };
         let ha1 = ha1_for(algorithm);
         let known = ha1.is_some();
         let expected = response(credentials, method.as_str(), &ha1.unwrap_or_default());
@@ -123,30 +127,26 @@ impl Authenticator {
         if !known || !bool::from(right) {
             return Verdict::Wrong;
         }
-        match self.fresh(now_unix_ms, &credentials.nonce) {
-            Some(nonce) if self.note(nonce, count.value) => Verdict::Accepted,
-            Some(_) | None => Verdict::Stale,
-        }
+        if self.note(nonce, count.value) { Verdict::Accepted } else { Verdict::Stale }
     }
 
-    fn new_nonce(&mut self, now_unix_ms: u64) -> String {
+    fn new_nonce(&mut self, now_unix_ms: u64, source: IpAddr) -> String {
         self.issued = self.issued.wrapping_add(1);
         let plain = format!("{now_unix_ms:016x}{:08x}", self.issued);
-        format!("{plain}{}", self.seal(&plain))
+        format!("{plain}{}", self.seal(&plain, source))
     }
 
-    fn seal(&self, plain: &str) -> String {
+    fn seal(&self, plain: &str, source: IpAddr) -> String {
         let mut mac = self.mac.clone();
-        mac.update(self.realm.as_bytes());
-        mac.update(b"\0");
+        mac.update(format!("{}\0{source}\0", self.realm).as_bytes());
         mac.update(plain.as_bytes());
         hex(&mac.finalize().into_bytes()[..16])
     }
 
-    /// The id of a nonce of ours that is neither too old nor forgotten.
-    fn fresh(&self, now_unix_ms: u64, nonce: &str) -> Option<NonceId> {
+    /// The id of a nonce that `source` was given and that is neither too old nor forgotten.
+    fn fresh(&self, now_unix_ms: u64, source: IpAddr, nonce: &str) -> Option<NonceId> {
         let (plain, seal) = nonce.split_at_checked(24)?;
-        if !bool::from(self.seal(plain).as_bytes().ct_eq(seal.as_bytes())) {
+        if !bool::from(self.seal(plain, source).as_bytes().ct_eq(seal.as_bytes())) {
             return None;
         }
         let (time, serial) = plain.split_at_checked(16)?;
@@ -168,10 +168,12 @@ impl Authenticator {
         true
     }
 
-    /// Forgets nonces that have had their time. Call it now and then; the bound holds without it.
-    pub fn forget_old(&mut self, now_unix_ms: u64) {
+    /// Forgets nonces that have had their time.
+    fn forget_old(&mut self, now_unix_ms: u64) {
         let limit = (now_unix_ms.saturating_sub(NONCE_LIFETIME_MS), 0);
-        self.used = self.used.split_off(&limit);
+        while self.used.first_key_value().is_some_and(|(oldest, _)| *oldest < limit) {
+            self.used.pop_first();
+        }
         self.forgotten = self.forgotten.max(limit);
     }
 }
@@ -200,14 +202,15 @@ mod tests {
     #[test]
     fn a_forgotten_nonce_is_not_fresh_again() {
         let mut server = Authenticator::new("r", [7; 32]);
-        let nonce = server.new_nonce(1000);
-        let id = server.fresh(1000, &nonce).expect("fresh");
+        let here = IpAddr::from([192, 0, 2, 1]);
+        let nonce = server.new_nonce(1000, here);
+        let id = server.fresh(1000, here, &nonce).expect("fresh");
         assert!(server.note(id, 1));
         for serial in 0..MAX_NONCES as u32 {
             assert!(server.note((1001, serial), 1));
         }
         assert_eq!(server.used.len(), MAX_NONCES);
-        assert_eq!(server.fresh(1001, &nonce), None);
+        assert_eq!(server.fresh(1001, here, &nonce), None);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 use super::*;
 use crate::sip::{Headers, Method, Request, Response};
 use proptest::prelude::*;
+use std::net::{IpAddr, Ipv4Addr};
 
 const NOW: u64 = 1_700_000_000_000;
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const URI: &str = "sip:0070%23@pbx.example";
 
 /// A server, and the algorithms it offers to everybody.
@@ -13,7 +15,7 @@ struct Server {
 
 impl Server {
     fn challenge(&mut self, now: u64, request: &Request, asker: Asker, stale: bool) -> Response {
-        self.authenticator.challenge(now, request, asker, &self.algorithms, stale)
+        self.authenticator.challenge(now, request, HERE, asker, &self.algorithms, stale)
     }
 
     fn verify(
@@ -23,7 +25,7 @@ impl Server {
         credentials: &Credentials,
         ha1_for: impl FnOnce(Algorithm) -> Option<Secret>,
     ) -> Verdict {
-        self.authenticator.verify(now, method, credentials, &self.algorithms, ha1_for)
+        self.authenticator.verify(now, HERE, method, credentials, &self.algorithms, ha1_for)
     }
 }
 
@@ -125,12 +127,18 @@ fn counts_that_overtook_each_other_are_accepted_once() {
 }
 
 #[test]
-fn a_nonce_that_is_old_or_of_another_key_is_stale_for_the_right_password_only() {
+fn a_nonce_that_is_old_of_another_key_or_of_another_address_is_stale_whatever_the_password() {
     let mut server = authenticator(&[Algorithm::Md5]);
     let challenge = challenge(&mut server, NOW);
     let late = NOW + NONCE_LIFETIME_MS + 1;
-    assert_eq!(verify(&mut server, late, &answer(&challenge, "open sesame", 1)), Verdict::Stale);
-    assert_eq!(verify(&mut server, late, &answer(&challenge, "wrong", 1)), Verdict::Wrong);
+    for password in ["open sesame", "wrong"] {
+        let answer = answer(&challenge, password, 1);
+        assert_eq!(verify(&mut server, late, &answer), Verdict::Stale);
+        let elsewhere = IpAddr::from([192, 0, 2, 2]);
+        let algorithms = server.algorithms.clone();
+        let verdict = server.authenticator.verify(NOW, elsewhere, &Method::Invite, &answer, &algorithms, stored);
+        assert_eq!(verdict, Verdict::Stale);
+    }
     let mut restarted = authenticator(&[Algorithm::Md5]);
     restarted.authenticator = Authenticator::new("pbx.example", [8; 32]);
     assert_eq!(verify(&mut restarted, NOW, &answer(&challenge, "open sesame", 1)), Verdict::Stale);

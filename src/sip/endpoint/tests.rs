@@ -96,10 +96,11 @@ impl Pair {
         while let Some(entry) = self.wire.first_entry().filter(|entry| entry.key().0 <= self.now) {
             let (to, bytes) = entry.remove();
             let flow = self.flow_of(to);
-            match to {
-                Side::Phone => self.phone.receive(self.now, flow, &bytes),
-                Side::Server => self.server.receive(self.now, flow, &bytes),
-            }
+            let endpoint = match to {
+                Side::Phone => &mut self.phone,
+                Side::Server => &mut self.server,
+            };
+            endpoint.receive(self.now, flow, &bytes);
         }
     }
 

@@ -4,7 +4,7 @@
 use super::{Embedded, Now, call::Target, leg::MediaPorts};
 use crate::{
     dialplan::Route,
-    model::ExtensionNumber,
+    model::{ExtensionNumber, SecurityEvent, TrunkName},
     sip::{
         Flow, Method, Replaces, Request, ServerTx, Uri, dialog_info,
         digest::{Algorithm, Asker, Verdict},
@@ -18,6 +18,20 @@ pub(super) const SUPPORTED: &str = "timer, 100rel, replaces";
 pub(super) const ACCEPT: &str = "application/sdp, application/dtmf-relay, application/dtmf";
 
 impl<P: MediaPorts> Embedded<P> {
+    /// Whether what comes on a flow is to be read: of trunks and of those that have proven themselves everything, of
+    /// strangers so much.
+    pub(super) fn is_heard(&mut self, now: Now, flow: Flow) -> bool {
+        self.trunks.speak_on(flow) || self.gate.admits(now, flow.remote.ip())
+    }
+
+    /// Phones and trunks may have manners of their own; junk of strangers is worth a line.
+    pub(super) fn note_junk(&mut self, now: Now, flow: Flow) {
+        let source = flow.remote.ip();
+        if !self.trunks.speak_on(flow) && !self.gate.is_proven(now, source) {
+            self.gate.report(now, source, &SecurityEvent::Junk);
+        }
+    }
+
     pub(super) fn request(&mut self, now: Now, tx: ServerTx, flow: Flow, request: Request) {
         let knows = |option: &&str| SUPPORTED.split(", ").any(|known| known.eq_ignore_ascii_case(option));
         let unknown: Vec<&str> = request.headers.tokens("Require").filter(|option| !knows(option)).collect();
@@ -53,6 +67,9 @@ impl<P: MediaPorts> Embedded<P> {
             && let Some(trunk) = self.trunk_of(flow, &request)
         {
             return self.call_from_trunk(now, tx, flow, request, trunk);
+        }
+        if let Some(trunk) = self.trunk_named_in(&request) {
+            self.gate.report(now, flow.remote.ip(), &SecurityEvent::TrunkStranger { trunk });
         }
         let Some(source) = self.admit(now, tx, flow, &request) else { return };
         match Replaces::of(&request.headers) {
@@ -102,6 +119,12 @@ impl<P: MediaPorts> Embedded<P> {
         self.endpoint.respond_stateless(tx, response);
     }
 
+    /// The trunk whose account is called, as only the trunk itself should know it.
+    fn trunk_named_in(&self, request: &Request) -> Option<TrunkName> {
+        let name = request.parsed_uri().ok()?.user?.parse().ok()?;
+        self.trunks.get(&name).map(|_| name)
+    }
+
     /// Whether the sender says that it is a phone of ours.
     fn offers_credentials(&self, request: &Request) -> bool {
         self.authenticator.find(&request.headers, Asker::Server).is_some()
@@ -115,28 +138,53 @@ impl<P: MediaPorts> Embedded<P> {
                 self.endpoint.respond_stateless(tx, request.reply(400, ""));
                 return None;
             }
-            None => return self.challenge(now, tx, request, false),
+            None => return self.challenge(now, tx, flow, request, false),
         };
+        let source = flow.remote.ip();
         let algorithms = self.algorithms_of(&credentials.username);
         let number = credentials.username.parse::<ExtensionNumber>().ok();
         let entry = number.as_ref().and_then(|number| self.directory.get(number));
+        let stands_here = |number: &ExtensionNumber| self.registrar.stands_at(number, source, now.unix_ms);
+        let guesser = (source.into(), number.clone().filter(stands_here));
+        if !self.gate.hears_guesses_of(now, &guesser) {
+            self.gate.report(now, source, &SecurityEvent::DigestGuessing);
+            return self.challenge(now, tx, flow, request, false);
+        }
         let ha1_for = |algorithm| entry.map(|entry| entry.ha1(algorithm).clone());
-        match self.authenticator.verify(now.unix_ms, &request.method, &credentials, &algorithms, ha1_for) {
-            Verdict::Accepted if is_meant_for(&credentials.uri, request) => number,
-            Verdict::Accepted => self.challenge(now, tx, request, false),
-            Verdict::Stale => self.challenge(now, tx, request, true),
-            Verdict::Wrong | Verdict::Unacceptable => {
-                tracing::warn!(event = "digest-refused", source_ip = %flow.remote.ip(), method = request.method.as_str());
-                self.challenge(now, tx, request, false)
+        match self.authenticator.verify(now.unix_ms, source, &request.method, &credentials, &algorithms, ha1_for) {
+            Verdict::Accepted if is_meant_for(&credentials.uri, request) => {
+                self.gate.proven(now, source);
+                number
+            }
+            Verdict::Accepted => self.challenge(now, tx, flow, request, false),
+            Verdict::Stale => self.challenge(now, tx, flow, request, true),
+            Verdict::Wrong => {
+                self.gate.guessed_wrong(now, &guesser);
+                let known = number.filter(|number| self.directory.contains(number));
+                let failed = known.map(|extension| SecurityEvent::DigestFailed { extension });
+                self.gate.report(now, source, &failed.unwrap_or(SecurityEvent::UnknownUser));
+                self.challenge(now, tx, flow, request, false)
+            }
+            Verdict::Unacceptable => {
+                self.gate.report(now, source, &SecurityEvent::DigestUnusable);
+                self.challenge(now, tx, flow, request, false)
             }
         }
     }
 
-    fn challenge(&mut self, now: Now, tx: ServerTx, request: &Request, stale: bool) -> Option<ExtensionNumber> {
+    fn challenge(
+        &mut self,
+        now: Now,
+        tx: ServerTx,
+        flow: Flow,
+        request: &Request,
+        stale: bool,
+    ) -> Option<ExtensionNumber> {
         // From proves nothing, but whoever lies about it is only asked in a way they cannot answer.
         let claimed = request.headers.from().ok().and_then(|from| from.parsed_uri().ok()).and_then(|uri| uri.user);
         let algorithms = self.algorithms_of(&claimed.unwrap_or_default());
-        let response = self.authenticator.challenge(now.unix_ms, request, Asker::Server, &algorithms, stale);
+        let source = flow.remote.ip();
+        let response = self.authenticator.challenge(now.unix_ms, request, source, Asker::Server, &algorithms, stale);
         self.endpoint.respond_stateless(tx, response);
         None
     }

@@ -2,7 +2,7 @@
 //!
 //! Sans-IO. In: SIP from the transports, digits and ends of prompts from the media plane, `Command`s, the time.
 //! Out: SIP to send, commands for the media plane, `Event`s, call records and registrations to keep.
-//! Who may call at all is settled in `door`; a call is set up in `call`, `ring` and `early`, changed and ended in `talk`; legs
+//! Who is heard is settled in `gate`, who may call at all in `door`; a call is set up in `call`, `ring` and `early`, changed and ended in `talk`; legs
 //! that dialled a feature code, and supervisors attached to a call, live in `guest`, those we ring for that in `callback`; phones that vanished are found out in
 //! `pulse`; `refresh` keeps sessions alive, `update` is how phones do; `farewell` ends dialogs whose messages cross; the world
 //! outside is reached through `trunk`, phones behind a NAT are kept within reach by `nat`; `transfer` lets another call take
@@ -15,6 +15,7 @@ mod directory;
 mod door;
 mod early;
 mod farewell;
+mod gate;
 mod guest;
 mod leg;
 mod nat;
@@ -40,8 +41,8 @@ use crate::{
     dtmf, media,
     model::{CallEnding, CallId, CallNote, Codec, Entropy, IdMaker, LegId, SessionId, Side, TrunkName},
     sip::{
-        self, CSeq, ClientTx, Dialog, DialogId, Endpoint, Flow, Method, NameAddr, Registrar, Request, Response,
-        ServerTx, Transmit, Wakeups,
+        self, CSeq, ClientTx, Dialog, DialogId, Endpoint, Flow, Method, NameAddr, Received, Registrar, Request,
+        Response, ServerTx, Transmit, Wakeups,
         digest::{Algorithm, Authenticator},
     },
     spy::Hold,
@@ -49,6 +50,7 @@ use crate::{
 use call::{Branch, Call, Refused, Stage};
 use callback::CallBack;
 use farewell::Farewell;
+use gate::Gate;
 use leg::{Leg, Origin, Role};
 use nat::Openings;
 use presence::Presence;
@@ -97,6 +99,7 @@ pub struct Embedded<P> {
     endpoint: Endpoint,
     registrar: Registrar,
     authenticator: Authenticator,
+    gate: Gate,
     ports: P,
     ids: IdMaker,
     entropy: Entropy,
@@ -165,7 +168,7 @@ pub struct Parts<P> {
 impl<P: MediaPorts> Embedded<P> {
     pub fn new(parts: Parts<P>) -> Self {
         let Parts { config, dialplan, directory, endpoint, registrar, authenticator, ports, mut entropy } = parts;
-        let openings = Openings::new(&registrar);
+        let (gate, openings) = (Gate::new(&registrar), Openings::new(&registrar));
         Self {
             config,
             dialplan,
@@ -173,6 +176,7 @@ impl<P: MediaPorts> Embedded<P> {
             endpoint,
             registrar,
             authenticator,
+            gate,
             ports,
             ids: IdMaker::new(entropy.fork()),
             entropy,
@@ -198,8 +202,18 @@ impl<P: MediaPorts> Embedded<P> {
 
     /// One datagram, or one framed message of a stream.
     pub fn receive(&mut self, now: Now, flow: Flow, bytes: &[u8]) {
-        self.endpoint.receive(now.instant, flow, bytes);
+        if !self.is_heard(now, flow) {
+            return;
+        }
+        if self.endpoint.receive(now.instant, flow, bytes) == Received::Junk {
+            self.note_junk(now, flow);
+        }
         self.drain_endpoint(now);
+    }
+
+    /// Where the other end of a leg is.
+    pub fn address_of(&self, leg: LegId) -> Option<IpAddr> {
+        self.legs.get(&leg).map(|leg| leg.flow.remote.ip())
     }
 
     pub fn transport_failed(&mut self, now: Now, flow: Flow) {

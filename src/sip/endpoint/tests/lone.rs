@@ -117,7 +117,7 @@ fn beyond_the_bound_of_transactions_a_request_gets_503() {
 #[test]
 fn an_invite_beyond_its_sources_rate_is_refused_or_ignored() {
     for (over_rate, expected) in [(OverRate::Refuse, Some(503)), (OverRate::Silence, None)] {
-        let invite_rate = Some(InviteRate { per_second: 1, burst: 2 });
+        let invite_rate = Some(Rate { burst: 2, interval: Duration::from_secs(1) });
         let mut lone = Lone::new(EndpointConfig { invite_rate, over_rate, ..EndpointConfig::default() });
         for n in 0..3 {
             lone.receive(&text("INVITE", &format!("192.0.2.1:5062;branch=z9hG4bK{n}"), &format!("i{n}")));

@@ -466,7 +466,14 @@ fn a_source_that_was_named_counts_as_its_trunk() {
 fn a_trunks_phone_that_knows_its_password_is_that_phone() {
     let mut rig = three();
     let mut request = rig.request(Method::Invite, MAIN, "1001", sdp_of(MAIN, "sendrecv"));
-    let asked = rig.switch.authenticator.challenge(rig.now.unix_ms, &request, Asker::Server, &[Algorithm::Md5], false);
+    let asked = rig.switch.authenticator.challenge(
+        rig.now.unix_ms,
+        &request,
+        address(MAIN).ip(),
+        Asker::Server,
+        &[Algorithm::Md5],
+        false,
+    );
     request.headers.set("From", "<sip:1000@sip.example>;tag=p");
     let (_, challenge) = Challenge::strongest(&asked.headers).unwrap();
     let credentials =

@@ -93,6 +93,11 @@ impl Trunks {
         self.0.get_mut(name)
     }
 
+    /// Whether requests of some trunk may come on that flow.
+    pub fn speak_on(&self, flow: Flow) -> bool {
+        self.0.values().any(|trunk| trunk.entry.speaks_on(flow))
+    }
+
     /// Whether requests of this trunk may come on that flow.
     pub fn is_source(&self, name: &TrunkName, flow: Flow) -> bool {
         self.get(name).is_some_and(|trunk| trunk.entry.speaks_on(flow))

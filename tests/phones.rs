@@ -283,6 +283,16 @@ fn a_supervisor_on_opus_whispers_into_a_call_on_g722() {
 }
 
 #[test]
+fn a_supervisor_on_g722_whispers_into_a_call_on_opus() {
+    a_whisper_among(["opus/48000/2", "opus/48000/2", "G722/16000/1"]);
+}
+
+#[test]
+fn a_supervisor_on_g722_whispers_to_an_agent_on_opus_whose_customer_speaks_mu_law() {
+    a_whisper_among(["opus/48000/2", "PCMU/8000/1", "G722/16000/1"]);
+}
+
+#[test]
 fn a_wrong_password_three_times_ends_the_call() {
     let mut office = Office::open();
     office.agent_calls_customer();

@@ -20,9 +20,16 @@ const DIGIT_DB: f64 = -12.0;
 const DIGIT_SECONDS: f64 = 0.1;
 const WINDOW_SECONDS: f64 = 1.0;
 
-/// Samples at 8 kHz, put together piece by piece.
+/// What a party says, piece by piece.
 #[derive(Clone, Default)]
-pub struct Sound(Vec<i16>);
+pub struct Sound(Vec<Piece>);
+
+#[derive(Clone)]
+struct Piece {
+    /// Each in Hz, with its level in dB.
+    tones: Vec<(f64, f64)>,
+    seconds: f64,
+}
 
 impl Sound {
     pub fn tone(self, hz: f64, seconds: f64) -> Self {
@@ -42,24 +49,31 @@ impl Sound {
     }
 
     fn mixed(mut self, tones: &[(f64, f64)], seconds: f64) -> Self {
-        let samples = (seconds * f64::from(RATE)) as u32;
-        self.0.extend((0..samples).map(|at| {
-            let seconds = f64::from(at) / f64::from(RATE);
-            let sum: f64 = tones.iter().map(|(hz, db)| amplitude(*db) * (TAU * hz * seconds).sin()).sum();
-            (sum * f64::from(i16::MAX)).round() as i16
-        }));
+        self.0.push(Piece { tones: tones.to_vec(), seconds });
         self
     }
 
-    pub fn write(&self, path: &Path) {
+    /// So many samples a second.
+    fn samples(&self, rate: u32) -> impl Iterator<Item = i16> {
+        self.0.iter().flat_map(move |piece| {
+            let samples = (piece.seconds * f64::from(rate)) as u32;
+            (0..samples).map(move |at| {
+                let seconds = f64::from(at) / f64::from(rate);
+                let tone = |(hz, db): &(f64, f64)| amplitude(*db) * (TAU * hz * seconds).sin();
+                (piece.tones.iter().map(tone).sum::<f64>() * f64::from(i16::MAX)).round() as i16
+            })
+        })
+    }
+
+    pub fn write(&self, path: &Path, rate: u32) {
         let spec = hound::WavSpec {
             channels: 1,
-            sample_rate: RATE,
+            sample_rate: rate,
             bits_per_sample: 16,
             sample_format: hound::SampleFormat::Int,
         };
         let mut file = hound::WavWriter::create(path, spec).unwrap();
-        self.0.iter().for_each(|sample| file.write_sample(*sample).unwrap());
+        self.samples(rate).for_each(|sample| file.write_sample(sample).unwrap());
         file.finalize().unwrap();
     }
 }
@@ -95,7 +109,7 @@ impl Recording {
     }
 
     pub fn from_sound(sound: &Sound) -> Self {
-        Self::of(&sound.0)
+        Self::of(&sound.samples(RATE).collect::<Vec<_>>())
     }
 
     /// Samples at 8 kHz.

@@ -2,7 +2,7 @@
 
 use super::{
     Peer,
-    audio::{Recording, Sound},
+    audio::{RATE, Recording, Sound},
     let_pass, port, within,
 };
 use std::{
@@ -46,7 +46,7 @@ impl Linphone {
         let folder = TempDir::with_prefix("linphone-").unwrap();
         let home = folder.path();
         fs::create_dir_all(home.join(".local/share/linphone")).unwrap();
-        source.write(&home.join("spoken.wav"));
+        source.write(&home.join("spoken.wav"), RATE);
         fs::write(home.join("linphonerc"), config(user, registrar, password, transport)).unwrap();
         let log = File::create(home.join("log")).unwrap();
         let mut command = Command::new("linphonec");

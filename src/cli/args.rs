@@ -69,9 +69,11 @@ pub enum Command {
         #[arg(required = true, value_name = "WAV")]
         files: Vec<PathBuf>,
     },
-    /// The built-in benchmarks
-    #[command(subcommand)]
-    Bench(BenchCommand),
+    /// The built-in benchmarks; without a name, all of them
+    Bench {
+        #[command(subcommand)]
+        which: Option<BenchCommand>,
+    },
 }
 
 #[cfg(test)]

@@ -62,8 +62,8 @@ async fn carry_out(command: Command, named: Option<&Path>) -> anyhow::Result<Exi
         dtmf::run(&files, &mut io::stdout().lock())?;
         return Ok(ExitCode::SUCCESS);
     }
-    if let Command::Bench(command) = command {
-        command.run().await?;
+    if let Command::Bench { which } = command {
+        bench::run(which).await?;
         return Ok(ExitCode::SUCCESS);
     }
     let loaded = config::load(named, environment.as_deref());
@@ -84,7 +84,7 @@ async fn carry_out(command: Command, named: Option<&Path>) -> anyhow::Result<Exi
         Command::Cdr(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Calls(live) => live::calls(live, &loaded.config).await?,
         Command::Sessions(sessions) => live::sessions(sessions, &loaded.config).await?,
-        Command::Check | Command::Dtmf { .. } | Command::Bench(_) => {}
+        Command::Check | Command::Dtmf { .. } | Command::Bench { .. } => {}
     }
     Ok(ExitCode::SUCCESS)
 }

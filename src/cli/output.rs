@@ -12,7 +12,7 @@ pub trait Row: Serialize {
 }
 
 /// How a listing is printed.
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct Format {
     /// Print JSON instead of a table
     #[arg(long)]

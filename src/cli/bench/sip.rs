@@ -14,13 +14,19 @@ use tokio::task::JoinSet;
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Args {
     /// How long each measurement lasts
-    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    #[arg(long, value_name = "SECONDS", default_value_t = Args::default().seconds, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
     /// Pairs of phones, each with one call at a time
-    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=400))]
+    #[arg(long, value_name = "COUNT", default_value_t = Args::default().pairs, value_parser = clap::value_parser!(u16).range(1..=400))]
     pairs: u16,
     #[command(flatten)]
     format: Format,
+}
+
+impl Default for Args {
+    fn default() -> Self {
+        Self { seconds: 10, pairs: 100, format: Format::default() }
+    }
 }
 
 /// A measurement ends after so many, however long it may last: what each leaves behind stays for 32 s (timers J and L), and

@@ -15,6 +15,8 @@ pub struct InBand {
     past: Past,
     presses: Presses,
     suspect: Suspect,
+    /// How often in a row the last packet was heard again.
+    repeats: u32,
 }
 
 /// What may become a press.
@@ -39,13 +41,17 @@ impl Suspect {
 
 impl Default for InBand {
     fn default() -> Self {
-        Self { past: Past::new(), presses: Presses::default(), suspect: Suspect::default() }
+        Self { past: Past::new(), presses: Presses::default(), suspect: Suspect::default(), repeats: 0 }
     }
 }
 
 impl InBand {
     /// Takes the next samples, however many; the digit that became sure within them (the last, if several did).
     pub fn hear(&mut self, mut samples: &[i16]) -> Option<Digit> {
+        if self.is_repeated(samples) {
+            self.lost(samples.len());
+            return None;
+        }
         let mut heard = None;
         while !samples.is_empty() {
             samples = self.past.take(samples);
@@ -65,6 +71,14 @@ impl InBand {
             self.past.tear();
             self.presses.lost(samples.div_ceil(HOP) as u32);
         }
+    }
+
+    /// Whether somebody on the way put the last packet once more in the place of one that was lost. No key's tones come back to
+    /// the same samples in 10 to 60 ms; what does, over and over, is a tone of its own.
+    fn is_repeated(&mut self, samples: &[i16]) -> bool {
+        let again = (LEAST_REPEATED..=MAX_LOST).contains(&samples.len()) && self.past.ends_with(samples);
+        self.repeats = if again { self.repeats.saturating_add(1) } else { 0 };
+        again && self.repeats <= MAX_REPEATS
     }
 
     /// Whether the key that was heard last is still held.
@@ -123,6 +137,13 @@ impl Past {
         }
         self.filled += now.len();
         later
+    }
+
+    /// Whether these very samples came last. Silence is always the same, and no sign of anything.
+    fn ends_with(&self, samples: &[i16]) -> bool {
+        let last = self.filled.checked_sub(samples.len()).map(|start| &self.samples[start..self.filled]);
+        let same = last.is_some_and(|last| last.iter().zip(samples).all(|(old, new)| *old == f32::from(*new)));
+        same && samples.windows(2).any(|pair| pair[0] != pair[1])
     }
 
     fn is_hop(&self) -> bool {
@@ -189,6 +210,10 @@ const SELDOM_HOPS: u32 = 4;
 /// 60 ms: three frames. A pause between two presses is hardly shorter (40 ms are the least that Q.24 knows), so in more
 /// than this there may have been one. Row: frames lost.
 const MAX_LOST: usize = 480;
+/// 10 ms: the shortest packets that are in use; less is the same by chance. Row: frames repeated.
+const LEAST_REPEATED: usize = 80;
+/// Gateways repeat the last packet of 20 ms for so long before they fade it out (G.711 Appendix I: 60 ms). Row: frames repeated.
+const MAX_REPEATS: u32 = 3;
 /// −54 dBm0: no tone that is looked for stays below in a whole window.
 const QUIET: f32 = 48.0;
 /// Samples that stay when older ones go: enough to look at what was before a tone.

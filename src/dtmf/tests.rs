@@ -166,6 +166,39 @@ fn an_ear_that_is_told_of_a_tenth_of_the_frames_lost_hears_every_key_once() {
     assert!(untold_wrong >= 10, "losses that do little harm prove nothing: {untold_wrong} of 40");
 }
 
+/// This part of the frames is lost, and the one before is there in their place: what gateways do.
+fn with_repeats(dice: &mut Dice, sound: &[f32], part: f32) -> Vec<f32> {
+    let mut last = vec![0.0; 160];
+    sound
+        .chunks(160)
+        .flat_map(|frame| {
+            if frame.len() < last.len() || dice.below_one() >= part {
+                last = frame.to_vec();
+            }
+            last.clone()
+        })
+        .collect()
+}
+
+#[test]
+fn frames_repeated_for_lost_ones_are_taken_for_lost() {
+    let mut dice = Dice(18);
+    for on_ms in [100.0, 160.0].repeat(20) {
+        let sound = entry(&mut dice, Touch { on_ms, off_ms: 100.0, ..PLAIN });
+        all_heard(&with_repeats(&mut dice, &sound, 0.1));
+    }
+}
+
+/// A tone of 400 Hz is the same again every 2.5 ms: as a frame repeated, for as long as it sounds.
+#[test]
+fn a_tone_that_repeats_itself_parts_two_presses() {
+    let mut dice = Dice(19);
+    let touch = Touch { on_ms: 100.0, ..PLAIN };
+    let tone: Vec<f32> = (0..2400).map(|n| peak(-25.0) * (TAU * (n % 20) as f32 / 20.0).sin()).collect();
+    let parts = [press(&mut dice, '5', touch), tone, press(&mut dice, '5', touch), vec![0.0; 800]];
+    assert_eq!(heard(&parts.concat()), "55");
+}
+
 /// Two presses of one key, and so many samples lost from some place on.
 fn twice_with_a_loss(pause_ms: usize, from: usize, lost: usize) -> String {
     let mut dice = Dice(17);

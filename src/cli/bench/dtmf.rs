@@ -11,7 +11,10 @@ use crate::dtmf::InBand;
 use serde::Serialize;
 use sounds::Sound;
 use spandsp::Spandsp;
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 #[derive(Default, clap::Args)]
 pub struct Args {
@@ -24,7 +27,7 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let sounds = match args.wav.as_slice() {
         [] => sounds::all()?,
-        files => files.iter().map(recorded).collect::<anyhow::Result<_>>()?,
+        files => files.iter().map(|file| recorded(file)).collect::<anyhow::Result<_>>()?,
     };
     let spandsp = Spandsp::build().map_err(|error| output::note(&output::told(&error))).ok();
     let measured: Vec<_> = sounds
@@ -37,7 +40,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     output::list(&measured, args.format)
 }
 
-fn recorded(file: &PathBuf) -> anyhow::Result<Sound> {
+fn recorded(file: &Path) -> anyhow::Result<Sound> {
     let name = file.display().to_string();
     let samples = recordings::read(file).map_err(|error| error.context(name.clone()))?;
     anyhow::ensure!(!samples.is_empty(), "{name}: no audio to listen to");

@@ -163,12 +163,12 @@ fn an_account_lives_from_add_to_remove() {
 #[test]
 fn a_dial_id_is_set_unlocked_and_cleared() {
     let desk = Desk::furnished();
-    desk.fed("123456\n", "dial-id set hanako 1001 --password-stdin").ok();
+    desk.fed("471100\n", "dial-id set hanako 1001 --password-stdin").ok();
     assert_eq!(desk.json("account list --json")[0]["dial_id"], "1001");
     desk.run("dial-id unlock hanako").ok();
     desk.run("dial-id clear hanako").ok();
     assert_eq!(desk.json("account list --json")[0]["dial_id"], Value::Null);
-    assert!(desk.fed("123456\n", "dial-id set taro 1001 --password-stdin").failed().contains("account list"));
+    assert!(desk.fed("471100\n", "dial-id set taro 1001 --password-stdin").failed().contains("account list"));
     assert!(desk.run("dial-id one-time hanako").failed().contains("not in this version"));
 }
 
@@ -182,6 +182,27 @@ fn dial_passwords_are_four_to_thirty_two_digits_and_ids_are_digits() {
     desk.fed("1234\n", "dial-id set hanako 12x --password-stdin").wrong_usage();
     desk.fed("1234\n", "dial-id set hanako 123456789012345678901234567890123 --password-stdin").wrong_usage();
     assert_eq!(desk.json("account list --json")[0]["dial_id"], Value::Null);
+}
+
+#[test]
+fn x2_a_dial_password_that_is_easily_guessed_is_refused_by_name_of_the_rule_unless_allowed() {
+    let desk = Desk::furnished();
+    for (weak, rule) in [
+        ("80264", "at least 6 digits"),
+        ("234567", "count up or down"),
+        ("373737", "repeat a group"),
+        ("551155", "3 different digits"),
+        ("100142", "dial-operation ID"),
+    ] {
+        let why = desk.fed(&format!("{weak}\n"), "dial-id set hanako 1001 --password-stdin").failed();
+        assert!(
+            why.contains(rule) && why.contains("setting set weak-passwords allowed") && !why.contains(weak),
+            "{why}"
+        );
+    }
+    assert_eq!(desk.json("account list --json")[0]["dial_id"], Value::Null);
+    desk.run("setting set weak-passwords allowed").ok();
+    desk.fed("234567\n", "dial-id set hanako 1001 --password-stdin").ok();
 }
 
 #[test]

@@ -1,32 +1,69 @@
-//! The lockout rule. One budget of failures stands for one source at one dial-operation ID.
+//! The lockout rule (X2): how often a dial-operation password may be guessed at.
+//!
+//! A source that has signed in with an ID is *known* there and has a budget of its own; all other sources share one. So a
+//! stranger shuts nobody out of their own phone, and a hundred phones guess no faster than one.
+//!
+//! Failures are not forgotten with a success, or whoever sits at somebody's phone between two sign-ins could guess for ever:
+//! they fade, one a fortnight, and right passwords forgive them, one a day. `docs/security.md` has the arithmetic.
 
 const MINUTE_MS: u64 = 60_000;
+const DAY_MS: u64 = 24 * 60 * MINUTE_MS;
 
-/// How many failures within what time lock a budget, and for how long.
+/// So many sources are known at an ID: those that signed in last. Who was pushed out is a stranger until the next sign-in.
+pub const MAX_KNOWN: usize = 4;
+
+/// The source whose budget all strangers share. No phone has this name.
+pub const STRANGERS: &str = "";
+
+/// How fast failures lock, and how slowly they are forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    pub failures: usize,
-    pub window_ms: u64,
-    pub lock_ms: u64,
+    /// So many failures lock for the first time; each further one locks for twice as long.
+    pub failures: u32,
+    pub first_lock_ms: u64,
+    pub longest_lock_ms: u64,
+    /// One failure is forgotten each time this has passed.
+    pub fades_after_ms: u64,
+    /// Right passwords may forgive one failure for each time this has passed.
+    pub forgives_after_ms: u64,
+    /// As many of these are saved up at most.
+    pub most_forgiven: u32,
 }
 
-/// 5 failures in 15 min: 15 min.
-pub const BASIC: Policy = Policy { failures: 5, window_ms: 15 * MINUTE_MS, lock_ms: 15 * MINUTE_MS };
+pub const POLICY: Policy = Policy {
+    failures: 5,
+    first_lock_ms: 15 * MINUTE_MS,
+    longest_lock_ms: 7 * DAY_MS,
+    fades_after_ms: 14 * DAY_MS,
+    forgives_after_ms: DAY_MS,
+    most_forgiven: 4,
+};
 
-/// What is remembered of a source's failures at an ID. Times are Unix milliseconds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What is remembered of failures, of one known source or of all strangers. Times are Unix milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Budget {
-    /// Oldest first; only those that can still count.
-    pub failed_at_ms: Vec<u64>,
+    pub failures: u32,
+    /// The time before the next failure is forgotten runs from here.
+    pub fades_from_ms: u64,
     pub locked_until_ms: Option<u64>,
-    /// How many locks this budget has seen since its last success.
-    pub level: u32,
+}
+
+/// What right passwords may still forgive, whichever budget they are judged by: one for each dial-operation ID.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Grace {
+    /// It grows from here, in Unix milliseconds. Zero: there is as much as can be.
+    pub since_ms: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Open,
     Locked { until_ms: u64 },
+}
+
+/// Whose budget an attempt from `source` is judged by. `known` are the sources that have signed in, latest first.
+pub fn holder<'a>(source: &'a str, known: &[String]) -> &'a str {
+    if known.iter().take(MAX_KNOWN).any(|known| known == source) { source } else { STRANGERS }
 }
 
 impl Policy {
@@ -40,90 +77,55 @@ impl Policy {
     /// The budget after a wrong password. An attempt while locked changes nothing, so it cannot extend the lock.
     pub fn after_failure(&self, budget: &Budget, now_ms: u64) -> Budget {
         if let Verdict::Locked { .. } = self.judge(budget, now_ms) {
-            return budget.clone();
+            return *budget;
         }
-        let counts = |at_ms: &u64| *at_ms > now_ms.saturating_sub(self.window_ms);
-        let mut failed_at_ms: Vec<u64> = budget.failed_at_ms.iter().copied().filter(counts).collect();
-        failed_at_ms.push(now_ms);
-        if failed_at_ms.len() < self.failures {
-            return Budget { failed_at_ms, locked_until_ms: None, level: budget.level };
-        }
-        let locked_until_ms = Some(now_ms.saturating_add(self.lock_ms));
-        Budget { failed_at_ms: Vec::new(), locked_until_ms, level: budget.level.saturating_add(1) }
+        let faded = self.faded(budget, now_ms);
+        let fades_from_ms = if faded.failures == 0 { now_ms } else { faded.fades_from_ms };
+        let failures = faded.failures.saturating_add(1);
+        let locked_until_ms = self.lock_ms(failures).map(|lock_ms| now_ms.saturating_add(lock_ms));
+        Budget { failures, fades_from_ms, locked_until_ms }
     }
 
-    /// The budget after a right password: as new, unless it was locked, which a right password does not open.
-    pub fn after_success(&self, budget: &Budget, now_ms: u64) -> Budget {
-        match self.judge(budget, now_ms) {
-            Verdict::Locked { .. } => budget.clone(),
-            Verdict::Open => Budget::default(),
+    /// Budget and grace after a right password, which opens no lock and forgives as much as there is grace.
+    pub fn after_success(&self, budget: &Budget, grace: Grace, now_ms: u64) -> (Budget, Grace) {
+        if let Verdict::Locked { .. } = self.judge(budget, now_ms) {
+            return (*budget, grace);
         }
+        let faded = self.faded(budget, now_ms);
+        let forgiven = faded.failures.min(self.forgivable(grace, now_ms));
+        let oldest_ms = now_ms.saturating_sub(self.forgives_after_ms.saturating_mul(u64::from(self.most_forgiven)));
+        let spent_ms = self.forgives_after_ms.saturating_mul(u64::from(forgiven));
+        let since_ms = grace.since_ms.max(oldest_ms).saturating_add(spent_ms);
+        let budget = Budget { failures: faded.failures - forgiven, locked_until_ms: None, ..faded };
+        (budget, if forgiven == 0 { grace } else { Grace { since_ms } })
+    }
+
+    /// How many failures a right password would forgive now.
+    pub fn forgivable(&self, grace: Grace, now_ms: u64) -> u32 {
+        let saved = now_ms.saturating_sub(grace.since_ms) / self.forgives_after_ms.max(1);
+        u32::try_from(saved).unwrap_or(u32::MAX).min(self.most_forgiven)
+    }
+
+    /// More failures than this lock no longer: the longest lock is reached.
+    pub fn failures_to_longest_lock(&self) -> u32 {
+        (self.failures..).find(|failures| self.lock_ms(*failures) == Some(self.longest_lock_ms)).unwrap_or(u32::MAX)
+    }
+
+    fn faded(&self, budget: &Budget, now_ms: u64) -> Budget {
+        let fades_after_ms = self.fades_after_ms.max(1);
+        let steps = now_ms.saturating_sub(budget.fades_from_ms) / fades_after_ms;
+        let gone = u32::try_from(steps).unwrap_or(u32::MAX).min(budget.failures);
+        let fades_from_ms = budget.fades_from_ms.saturating_add(steps * fades_after_ms);
+        Budget { failures: budget.failures - gone, fades_from_ms, ..*budget }
+    }
+
+    /// How long the so-manieth failure locks.
+    fn lock_ms(&self, failures: u32) -> Option<u64> {
+        let doublings = failures.checked_sub(self.failures)?;
+        let lock_ms = 1u64.checked_shl(doublings).map_or(u64::MAX, |factor| self.first_lock_ms.saturating_mul(factor));
+        Some(lock_ms.min(self.longest_lock_ms))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const START: u64 = 1_700_000_000_000;
-
-    fn failing_at(minutes: &[u64]) -> Budget {
-        minutes
-            .iter()
-            .fold(Budget::default(), |budget, minute| BASIC.after_failure(&budget, START + minute * MINUTE_MS))
-    }
-
-    #[test]
-    fn the_fifth_failure_in_fifteen_minutes_locks_for_fifteen_minutes() {
-        assert_eq!(BASIC.judge(&failing_at(&[0, 1, 2, 3]), START + 3 * MINUTE_MS), Verdict::Open);
-        let budget = failing_at(&[0, 1, 2, 3, 14]);
-        let until_ms = START + 29 * MINUTE_MS;
-        assert_eq!(BASIC.judge(&budget, START + 14 * MINUTE_MS), Verdict::Locked { until_ms });
-        assert_eq!(BASIC.judge(&budget, until_ms - 1), Verdict::Locked { until_ms });
-        assert_eq!(BASIC.judge(&budget, until_ms), Verdict::Open);
-    }
-
-    #[test]
-    fn failures_older_than_the_window_are_forgotten() {
-        let budget = failing_at(&[0, 1, 2, 3, 15]);
-        assert_eq!(BASIC.judge(&budget, START + 15 * MINUTE_MS), Verdict::Open);
-    }
-
-    #[test]
-    fn attempts_while_locked_do_not_extend_the_lock() {
-        assert_eq!(failing_at(&[0, 0, 0, 0, 0, 5, 10, 14]), failing_at(&[0, 0, 0, 0, 0]));
-    }
-
-    #[test]
-    fn a_right_password_clears_an_open_budget_and_leaves_a_locked_one() {
-        assert_eq!(BASIC.after_success(&failing_at(&[0, 1]), START), Budget::default());
-        let locked = failing_at(&[0, 0, 0, 0, 0]);
-        assert_eq!(BASIC.after_success(&locked, START + MINUTE_MS), locked);
-    }
-
-    proptest! {
-        #[test]
-        fn no_fifteen_minutes_admit_more_than_five_failures(steps in prop::collection::vec(0..10 * MINUTE_MS, 1..200)) {
-            let (mut budget, mut now_ms, mut admitted) = (Budget::default(), START, Vec::new());
-            for step in steps {
-                now_ms += step;
-                if BASIC.judge(&budget, now_ms) == Verdict::Open {
-                    admitted.push(now_ms);
-                }
-                budget = BASIC.after_failure(&budget, now_ms);
-                prop_assert!(budget.failed_at_ms.len() < BASIC.failures);
-            }
-            for six in admitted.windows(6) {
-                prop_assert!(six[5] - six[0] >= BASIC.window_ms);
-            }
-        }
-
-        #[test]
-        fn every_value_has_a_verdict(times in prop::collection::vec(any::<u64>(), 0..9), until in any::<Option<u64>>(),
-                                     level in any::<u32>(), now_ms in any::<u64>()) {
-            let budget = Budget { failed_at_ms: times, locked_until_ms: until, level };
-            let _ = BASIC.after_success(&BASIC.after_failure(&budget, now_ms), now_ms);
-        }
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@
 pub mod hours;
 pub mod lockout;
 pub mod order;
+pub mod password;
 pub mod right;
 pub mod sign_in;
 pub mod target;

@@ -46,8 +46,12 @@ pub fn make_folder(folder: &Path) -> anyhow::Result<()> {
     made.with_context(|| format!("cannot make the folder {}", folder.display()))
 }
 
-/// Names the listing that shows what there is, where something was not found.
+/// Says what to do about it: which listing shows what there is, or how a password that is refused may be allowed.
 pub fn explained(error: StoreError) -> anyhow::Error {
+    if let StoreError::Weak(_) = &error {
+        let allow = "choose another, or allow such ones with `sasayaki setting set weak-passwords allowed`";
+        return anyhow::anyhow!("{error}: {allow}");
+    }
     let StoreError::NoSuch { what, .. } = &error else { return error.into() };
     match *what {
         "account" | "extension" | "trunk" => anyhow::anyhow!("{error}; `sasayaki {what} list` shows what there is"),

@@ -16,6 +16,8 @@ pub struct Settings {
     pub whisper_tone: bool,
     /// `continue-sessions`: モニタリング・ささやきを継続する, for web-started sessions (C3).
     pub continue_sessions: bool,
+    /// `weak-passwords`: whether a dial-operation password may be one that is easily guessed; refused unless allowed (X2).
+    pub weak_passwords: bool,
 }
 
 impl Default for Settings {
@@ -25,6 +27,7 @@ impl Default for Settings {
             monitor_tone_audience: ToneAudience::Supervisor,
             whisper_tone: true,
             continue_sessions: true,
+            weak_passwords: false,
         }
     }
 }

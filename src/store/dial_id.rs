@@ -1,12 +1,19 @@
 use super::{Actor, Change, Result, Store, StoreError, account::id_of, taken};
-use crate::model::{AccountId, MAX_DIGITS, Secret};
+use crate::{
+    access::password,
+    model::{AccountId, MAX_DIGITS, Secret},
+};
 use sqlx::{Any, Transaction};
 
 impl Store {
-    /// Sets the ID and password for the keypad (D8: digits only). A new password begins with fresh budgets.
+    /// Sets the ID and password for the keypad (D8: digits only). A password that is easily guessed is refused, unless the
+    /// setting allows it (X2). A new password begins with fresh budgets.
     pub async fn set_dial_id(&self, actor: &Actor, login: &str, dial_id: &str, password: Secret) -> Result<()> {
         digits_only("a dial-operation ID", dial_id)?;
         digits_only("a dial-operation password", password.expose())?;
+        if !self.settings().await?.weak_passwords {
+            password::judge(password.expose(), dial_id)?;
+        }
         let password_hash = self.passwords.hash(password).await?;
         let mut tx = self.begin().await?;
         let account = id_of(&mut tx, login).await?;

@@ -37,6 +37,7 @@ pub use setting::{SettingKey, SettingRow};
 pub use sign_in::SignIn;
 pub use trunk::{TrunkChange, TrunkEntry};
 
+use crate::access::password::Weakness;
 use crate::model::{AccountId, AuditEvent, AuditKind, ExtensionNumber, IdMaker, NodeId, Outcome};
 use sqlx::{Any, AnyPool, Transaction};
 use std::{
@@ -89,6 +90,8 @@ pub enum StoreError {
     Taken { what: &'static str, name: String },
     #[error("{what} must be {expected}")]
     Unusable { what: &'static str, expected: &'static str },
+    #[error("the dial-operation password {0}; nothing was changed")]
+    Weak(#[from] Weakness),
     #[error("the store holds a {what} that cannot be read")]
     Corrupt { what: &'static str },
     #[error("too many passwords are being checked: try again")]

@@ -12,11 +12,12 @@ use std::{
 };
 
 /// By their numbers. One that a store lacks is made up for, whatever came after it.
-const MIGRATIONS: [(i64, &str); 4] = [
+const MIGRATIONS: [(i64, &str); 5] = [
     (1, include_str!("../../migrations/0001_first.sql")),
     (2, include_str!("../../migrations/0002_srtp.sql")),
     (3, include_str!("../../migrations/0003_call_records.sql")),
     (4, include_str!("../../migrations/0004_trunks.sql")),
+    (6, include_str!("../../migrations/0006_guard.sql")),
 ];
 
 const MAX_CONNECTIONS: u32 = 8;

@@ -11,6 +11,7 @@ pub enum SettingKey {
     MonitorToneAudience,
     WhisperTone,
     ContinueSessions,
+    WeakPasswords,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -22,11 +23,12 @@ pub struct SettingRow {
 }
 
 impl SettingKey {
-    pub const ALL: [SettingKey; 4] = [
+    pub const ALL: [SettingKey; 5] = [
         SettingKey::MonitorTone,
         SettingKey::MonitorToneAudience,
         SettingKey::WhisperTone,
         SettingKey::ContinueSessions,
+        SettingKey::WeakPasswords,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -35,6 +37,7 @@ impl SettingKey {
             SettingKey::MonitorToneAudience => "monitor-tone-audience",
             SettingKey::WhisperTone => "whisper-tone",
             SettingKey::ContinueSessions => "continue-sessions",
+            SettingKey::WeakPasswords => "weak-passwords",
         }
     }
 
@@ -48,6 +51,10 @@ impl SettingKey {
             },
             SettingKey::WhisperTone => on_off(settings.whisper_tone),
             SettingKey::ContinueSessions => on_off(settings.continue_sessions),
+            SettingKey::WeakPasswords => match settings.weak_passwords {
+                true => "allowed",
+                false => "refused",
+            },
         }
     }
 
@@ -69,6 +76,13 @@ impl SettingKey {
             }
             SettingKey::WhisperTone => settings.whisper_tone = switch()?,
             SettingKey::ContinueSessions => settings.continue_sessions = switch()?,
+            SettingKey::WeakPasswords => {
+                settings.weak_passwords = match value {
+                    "allowed" => true,
+                    "refused" => false,
+                    _ => return Err(unusable("allowed or refused")),
+                }
+            }
         }
         Ok(())
     }

@@ -1,12 +1,12 @@
-use super::{Result, Store, StoreError, audit, row};
+use super::{Result, Store, audit, row};
 use crate::{
     access::{
-        lockout::{self, BASIC, Budget},
+        lockout::{self, Budget, Grace, POLICY},
         sign_in::{self, Found, Password},
     },
     model::{AccountId, AuditEvent, AuditKind, CallId, Mode, Outcome, Refusal, Secret},
 };
-use sqlx::{Any, Row, Transaction, any::AnyRow};
+use sqlx::{Any, Transaction, any::AnyRow};
 
 /// One attempt to sign in by keypad.
 pub struct SignIn {
@@ -65,8 +65,8 @@ impl Store {
         Ok(Record { found, password_hash })
     }
 
-    /// The verdict, the budget after it and its audit row, in one transaction. The budget's row is locked from the first
-    /// statement on, so that of many attempts at once none is judged by a budget that another is about to change.
+    /// The verdict, what is remembered after it and its audit row, in one transaction. The ID's row is locked from the first
+    /// statement on, so that of many attempts at once none is judged by what another is about to change.
     async fn record_sign_in(
         &self,
         found: Found,
@@ -78,15 +78,11 @@ impl Store {
         let mut tx = self.begin().await?;
         let verdict = match found {
             Found::Nobody | Found::Unset(_) => sign_in::judge(found, lockout::Verdict::Open, password),
-            Found::Set(account) => {
-                let budget = lock_budget(&mut tx, account, source).await?;
-                let verdict = sign_in::judge(found, BASIC.judge(&budget, at_ms), password);
-                keep_budget(&mut tx, account, source, &after(&budget, verdict, at_ms)).await?;
-                if verdict.is_ok() {
-                    know_source(&mut tx, account, source, at_ms).await?;
-                }
-                verdict
-            }
+            Found::Set(account) => match lock_dial_id(&mut tx, account).await? {
+                Some(grace) => judge_locked(&mut tx, account, grace, password, source, at_ms).await?,
+                // Taken away since it was found.
+                None => Err(Refusal::UnknownDialId),
+            },
         };
         audit::append(&mut tx, self.writer, at_ms, &[event(verdict)]).await?;
         tx.commit().await?;
@@ -94,44 +90,92 @@ impl Store {
     }
 }
 
-fn after(budget: &Budget, verdict: Result<AccountId, Refusal>, at_ms: u64) -> Budget {
+/// Judges an attempt at an ID that is locked for this transaction, and keeps what follows from it.
+async fn judge_locked(
+    tx: &mut Transaction<'static, Any>,
+    account: AccountId,
+    grace: Grace,
+    password: Password,
+    source: &str,
+    at_ms: u64,
+) -> Result<Result<AccountId, Refusal>> {
+    let known = known_sources(tx, account).await?;
+    let holder = lockout::holder(source, &known);
+    let budget = budget(tx, account, holder).await?;
+    let verdict = sign_in::judge(Found::Set(account), POLICY.judge(&budget, at_ms), password);
     match verdict {
-        Ok(_) => BASIC.after_success(budget, at_ms),
-        Err(Refusal::WrongPassword) => BASIC.after_failure(budget, at_ms),
-        Err(_) => budget.clone(),
+        Ok(_) => {
+            let (budget, grace) = POLICY.after_success(&budget, grace, at_ms);
+            keep_budget(tx, account, holder, &budget).await?;
+            keep_grace(tx, account, grace).await?;
+            know_source(tx, account, source, at_ms).await?;
+        }
+        Err(Refusal::WrongPassword) => {
+            keep_budget(tx, account, holder, &POLICY.after_failure(&budget, at_ms)).await?;
+        }
+        Err(_) => {}
     }
+    Ok(verdict)
 }
 
-async fn lock_budget(tx: &mut Transaction<'static, Any>, account: AccountId, source: &str) -> Result<Budget> {
-    let line = sqlx::query(
-        "INSERT INTO budget (account, source, failed_at_ms, level) VALUES ($1, $2, '', 0)
-         ON CONFLICT (account, source) DO UPDATE SET level = budget.level
-         RETURNING failed_at_ms, locked_until_ms, level",
-    )
-    .bind(account.to_string())
-    .bind(source)
-    .fetch_one(&mut **tx)
-    .await?;
-    read(&line)
+/// Holds the row of the ID until the transaction ends. `None`: there is none.
+async fn lock_dial_id(tx: &mut Transaction<'static, Any>, account: AccountId) -> Result<Option<Grace>> {
+    let line = sqlx::query("UPDATE dial_id SET account = account WHERE account = $1 RETURNING grace_since_ms")
+        .bind(account.to_string())
+        .fetch_optional(&mut **tx)
+        .await?;
+    line.map(|line| Ok(Grace { since_ms: row::number(&line, "grace_since_ms")? })).transpose()
+}
+
+/// The sources that signed in last, latest first.
+async fn known_sources(tx: &mut Transaction<'static, Any>, account: AccountId) -> Result<Vec<String>> {
+    let rows =
+        sqlx::query("SELECT source FROM known_source WHERE account = $1 ORDER BY last_at_ms DESC, source LIMIT $2")
+            .bind(account.to_string())
+            .bind(row::big(lockout::MAX_KNOWN as u64))
+            .fetch_all(&mut **tx)
+            .await?;
+    rows.iter().map(|line| row::column(line, "source")).collect()
+}
+
+async fn budget(tx: &mut Transaction<'static, Any>, account: AccountId, holder: &str) -> Result<Budget> {
+    let line =
+        sqlx::query("SELECT failures, fades_from_ms, locked_until_ms FROM budget WHERE account = $1 AND source = $2")
+            .bind(account.to_string())
+            .bind(holder)
+            .fetch_optional(&mut **tx)
+            .await?;
+    line.map_or(Ok(Budget::default()), |line| read(&line))
 }
 
 async fn keep_budget(
     tx: &mut Transaction<'static, Any>,
     account: AccountId,
-    source: &str,
+    holder: &str,
     budget: &Budget,
 ) -> Result<()> {
-    let failed_at_ms: Vec<String> = budget.failed_at_ms.iter().map(u64::to_string).collect();
     sqlx::query(
-        "UPDATE budget SET failed_at_ms = $3, locked_until_ms = $4, level = $5 WHERE account = $1 AND source = $2",
+        "INSERT INTO budget (account, source, failures, fades_from_ms, locked_until_ms, failed_at_ms, level)
+         VALUES ($1, $2, $3, $4, $5, '', 0)
+         ON CONFLICT (account, source) DO UPDATE SET failures = excluded.failures,
+         fades_from_ms = excluded.fades_from_ms, locked_until_ms = excluded.locked_until_ms",
     )
     .bind(account.to_string())
-    .bind(source)
-    .bind(failed_at_ms.join(" "))
+    .bind(holder)
+    .bind(i64::from(budget.failures))
+    .bind(row::big(budget.fades_from_ms))
     .bind(budget.locked_until_ms.map(row::big))
-    .bind(i64::from(budget.level))
     .execute(&mut **tx)
     .await?;
+    Ok(())
+}
+
+async fn keep_grace(tx: &mut Transaction<'static, Any>, account: AccountId, grace: Grace) -> Result<()> {
+    sqlx::query("UPDATE dial_id SET grace_since_ms = $2 WHERE account = $1")
+        .bind(account.to_string())
+        .bind(row::big(grace.since_ms))
+        .execute(&mut **tx)
+        .await?;
     Ok(())
 }
 
@@ -149,12 +193,9 @@ async fn know_source(tx: &mut Transaction<'static, Any>, account: AccountId, sou
 }
 
 fn read(line: &AnyRow) -> Result<Budget> {
-    let times: String = row::column(line, "failed_at_ms")?;
-    let failed_at_ms = times.split_whitespace().map(str::parse).collect::<Result<_, _>>();
-    let locked_until_ms: Option<i64> = line.try_get("locked_until_ms")?;
     Ok(Budget {
-        failed_at_ms: failed_at_ms.map_err(|_| StoreError::Corrupt { what: "failed_at_ms" })?,
-        locked_until_ms: locked_until_ms.and_then(|until_ms| u64::try_from(until_ms).ok()),
-        level: row::small(line, "level")?,
+        failures: row::small(line, "failures")?,
+        fades_from_ms: row::number(line, "fades_from_ms")?,
+        locked_until_ms: row::number_option(line, "locked_until_ms")?,
     })
 }

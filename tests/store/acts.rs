@@ -121,7 +121,7 @@ async fn settings_have_defaults_and_refuse_nonsense(place: Place) {
     }
     assert_eq!(store.settings().await.unwrap().monitor_tone_audience, ToneAudience::Both);
     assert_eq!(store.setting(SettingKey::MonitorToneAudience).await.unwrap(), "both");
-    assert_eq!(store.setting_rows().await.unwrap().iter().filter(|row| row.default).count(), 3);
+    assert_eq!(store.setting_rows().await.unwrap().iter().filter(|row| row.default).count(), 4);
 }
 
 async fn bindings_are_kept_until_they_expire(place: Place) {

@@ -9,7 +9,7 @@ use super::{
     party::Party,
 };
 use crate::{
-    access::right::Grant,
+    access::{password, right::Grant},
     dialplan::DialPlan,
     engine::{Engine, Options},
     ivr::IvrConfig,
@@ -130,7 +130,13 @@ impl House {
 
 impl Keys {
     fn draw(entropy: &mut Entropy) -> Self {
-        Self { dial_id: digits(DIAL_ID_DIGITS, entropy), password: digits(PASSWORD_DIGITS, entropy) }
+        let dial_id = digits(DIAL_ID_DIGITS, entropy);
+        loop {
+            let password = digits(PASSWORD_DIGITS, entropy);
+            if password::judge(password.expose(), dial_id.expose()).is_ok() {
+                return Self { dial_id, password };
+            }
+        }
     }
 }
 

@@ -66,6 +66,31 @@ fn x2_five_failures_lock_the_phone_out_across_a_power_cut_until_an_administrator
     });
 }
 
+#[test]
+fn x2_strangers_share_one_budget_and_shut_nobody_out_of_their_own_phone() {
+    row(async {
+        let (office, prompts) = (Office::open(), Prompts::quick());
+        let phone = office.supervisor_phone().await;
+        office.signs_in(&phone, &prompts).await;
+        office.engine.add_extension(&office.another());
+        let strangers = [office.customer(), office.another(), office.agent()];
+        for (number, failures) in strangers.iter().zip([2, 3, 1]) {
+            let stranger = office.silent_phone(number).await;
+            let call = stranger.call(MONITOR).await.unwrap();
+            let mut ear = Ear::new(&call, &prompts);
+            ear.hears(&[Prompt::MonitorWelcome]).await;
+            for _ in 0..failures {
+                press(&call, &format!("{}#0000#", office.dial_id())).await;
+                ear.hears(&[Prompt::SignInFailed, Prompt::DialId]).await;
+            }
+            call.hang_up().await.unwrap();
+        }
+        office.expect_trail_of(&office.another(), "sign-in", "wrong-password");
+        office.expect_trail_of(&office.agent(), "sign-in", "locked-out");
+        office.signs_in(&phone, &prompts).await;
+    });
+}
+
 /// A whole session, a power cut in the middle of it, and another session after it.
 async fn survives_a_power_cut(mut office: Office) {
     let talk = office.talk().await;

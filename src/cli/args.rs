@@ -2,7 +2,8 @@
 
 use super::{
     account::AccountCommand, audit::AuditCommand, bench::BenchCommand, cdr::CdrCommand, dial_id::DialIdCommand,
-    extension::ExtensionCommand, live, permission::PermissionCommand, setting::SettingCommand, trunk::TrunkCommand,
+    extension::ExtensionCommand, live, output::Format, permission::PermissionCommand, setting::SettingCommand,
+    trunk::TrunkCommand,
 };
 use std::path::PathBuf;
 
@@ -64,6 +65,9 @@ pub enum Command {
     /// The trail of every attempt, start, change and end
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Who hears whom, tried with three tones through the running engine
+    #[command(name = "selftest")]
+    SelfTest(Format),
     /// Print `@MS DIGIT` for every digit heard in each 8 kHz or 16 kHz mono WAV
     Dtmf {
         #[arg(required = true, value_name = "WAV")]

@@ -36,6 +36,8 @@ pub struct Config {
     pub max_concurrent_calls: Option<u32>,
     pub pepper_file: PathBuf,
     pub console: Console,
+    /// `selftest.every`; `None`: only when asked.
+    pub selftest_every: Option<Duration>,
     pub log: Log,
 }
 

@@ -12,6 +12,9 @@ use std::{
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
+/// For an answer that takes its time.
+const PATIENT: Duration = Duration::from_secs(60);
+
 /// A longer answer is not believed.
 const MAX_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -26,6 +29,9 @@ pub fn ask(config: &Config, request: &Request) -> anyhow::Result<Answer> {
 /// The same where an engine need not run. `None`: none does.
 pub fn ask_if_running(config: &Config, request: &Request) -> anyhow::Result<Option<Answer>> {
     let Some(stream) = connect(&config.control_socket())? else { return Ok(None) };
+    if let Request::SelfTest = request {
+        stream.set_read_timeout(Some(PATIENT))?;
+    }
     let answer = exchange(&stream, request).context("the engine did not answer")?;
     if !answer.ok {
         bail!("{}", answer.error.as_deref().unwrap_or("the engine refused and did not say why"));

@@ -21,6 +21,7 @@ pub mod office;
 mod output;
 mod permission;
 mod secret_input;
+mod selftest;
 mod serve;
 mod setting;
 mod text;
@@ -83,6 +84,7 @@ async fn carry_out(command: Command, named: Option<&Path>) -> anyhow::Result<Exi
         Command::Audit(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Cdr(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Calls(live) => live::calls(live, &loaded.config).await?,
+        Command::SelfTest(format) => return selftest::run(&loaded.config, format),
         Command::Sessions(sessions) => live::sessions(sessions, &loaded.config).await?,
         Command::Check | Command::Dtmf { .. } | Command::Bench { .. } => {}
     }

@@ -18,6 +18,8 @@ pub enum Request {
     EndSession {
         id: String,
     },
+    /// Who hears whom, tried with three tones (X8).
+    SelfTest,
     /// The orders of screens.
     Orders,
     /// An order of a screen. Whoever gives it answers for the account's having signed in, so no socket can.
@@ -39,7 +41,7 @@ pub struct Listen {
 }
 
 /// Any answer: `ok`, and then either what was asked for or `error`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     pub ok: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,6 +52,8 @@ pub struct Answer {
     pub trunks: Option<Vec<TrunkStatus>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub orders: Option<Vec<OrderRow>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hearings: Option<Vec<Hearing>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Beside `error`: the stable word of a refusal.
@@ -76,6 +80,10 @@ impl Answer {
 
     pub fn orders(rows: Vec<OrderRow>) -> Self {
         Self { ok: true, orders: Some(rows), ..Self::default() }
+    }
+
+    pub fn hearings(rows: Vec<Hearing>) -> Self {
+        Self { ok: true, hearings: Some(rows), ..Self::default() }
     }
 
     pub fn refused(refusal: Refusal) -> Self {
@@ -138,6 +146,19 @@ pub struct SessionRow {
     pub target: String,
     pub mode: String,
     pub since_ms: u64,
+}
+
+/// What one party heard of another in the self-test.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hearing {
+    pub mode: String,
+    pub listener: String,
+    pub speaker: String,
+    /// Relative to a full-scale sine; the tones are sent at −16.
+    pub dbfs: f64,
+    /// Whether it must be heard.
+    pub expected: bool,
+    pub right: bool,
 }
 
 /// How far an order of a screen has come.

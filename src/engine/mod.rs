@@ -15,6 +15,7 @@ pub mod prompts;
 mod rows;
 mod run;
 mod scribe;
+mod selftest;
 mod snapshot;
 mod socket;
 mod tries;

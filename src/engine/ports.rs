@@ -3,23 +3,27 @@ use crate::{
     model::LegId,
     switch::embedded::{MediaPorts, NoFreePort},
 };
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-/// Binds a leg's sockets and hands them to the media thread.
+/// Binds a leg's sockets and hands them to the media thread. Every clone draws on the same ports.
+#[derive(Clone)]
 pub struct LegOpener {
-    ports: Ports,
+    ports: Arc<Mutex<Ports>>,
     media: Arc<Media>,
 }
 
 impl LegOpener {
     pub fn new(ports: Ports, media: Arc<Media>) -> Self {
-        Self { ports, media }
+        Self { ports: Arc::new(Mutex::new(ports)), media }
     }
 }
 
 impl MediaPorts for LegOpener {
     fn open(&mut self, leg: LegId) -> Result<SocketAddr, NoFreePort> {
-        let (address, sockets) = self.ports.bind().map_err(|error| {
+        let (address, sockets) = self.ports.lock().unwrap_or_else(PoisonError::into_inner).bind().map_err(|error| {
             tracing::error!(event = "no-rtp-port", %error, "a call is refused");
             NoFreePort
         })?;

@@ -1,6 +1,6 @@
 use super::{
     clock,
-    control::{Answer, Listen, Request},
+    control::{Answer, Hearing, Listen, Request},
     desk::{self, Desk, Order, Reply, SessionView},
     ledger::Ledger,
     news,
@@ -8,6 +8,7 @@ use super::{
     ports::LegOpener,
     rows::{call_row, session_rows, trunk_status},
     scribe::Scribe,
+    selftest::{NoTest, SelfTest},
     snapshot::{bindings, directory, kept},
     socket::{self, Asked},
     trunks::{self, Addresses, Found},
@@ -40,7 +41,7 @@ use std::{
 use tokio::{
     sync::{Notify, mpsc, oneshot},
     task::JoinHandle,
-    time::{Interval, interval, sleep_until},
+    time::{Interval, interval, interval_at, sleep_until},
 };
 
 /// How long a phone rings before the caller hears that nobody answers.
@@ -71,6 +72,8 @@ pub struct Options {
     pub ivr: IvrConfig,
     pub max_concurrent: usize,
     pub control_socket: PathBuf,
+    /// How often who hears whom is tried (X8); `None`: when somebody asks.
+    pub selftest_every: Option<Duration>,
     /// After the signal to stop: how long running calls may go on.
     pub drain: Duration,
 }
@@ -82,6 +85,7 @@ pub struct Engine {
     orders: Orders,
     store: Store,
     media: Arc<Media>,
+    ports: LegOpener,
     transports: Transports,
     scribe: Scribe,
     scribe_task: JoinHandle<()>,
@@ -95,6 +99,9 @@ pub struct Engine {
     news: mpsc::Receiver<Vec<store::Change>>,
     poke: Arc<Notify>,
     recheck: Interval,
+    selftest: Option<Interval>,
+    testing: bool,
+    entropy: Entropy,
     reading: Reading,
     reading_trunks: Reading,
     addresses: Addresses,
@@ -137,6 +144,7 @@ enum Done {
     Directory(store::Result<Directory>),
     Trunks(store::Result<Vec<Found>>),
     RightLost(SessionId),
+    SelfTest(Result<Vec<Hearing>, NoTest>, Option<oneshot::Sender<Answer>>),
     /// May the screen have a phone rung?
     Order(Listen, Result<(String, Order), Refusal>, oneshot::Sender<Answer>),
 }
@@ -163,6 +171,7 @@ impl Engine {
         let news = news::follow(store.clone(), Arc::clone(&poke)).await?;
         let mut registrar = Registrar::new(RegistrarConfig::default());
         registrar.load(bindings(&store, clock::now().unix_ms).await?);
+        let ports = LegOpener::new(options.rtp, Arc::clone(&media));
         let switch = Embedded::new(Parts {
             config: embedded::Config {
                 domain: options.domain.clone(),
@@ -180,7 +189,7 @@ impl Engine {
             ),
             registrar,
             authenticator: Authenticator::new(options.domain, os_random()),
-            ports: LegOpener::new(options.rtp, Arc::clone(&media)),
+            ports: ports.clone(),
             entropy: entropy.fork(),
         });
         let (scribe, scribe_task) = Scribe::start(store.clone());
@@ -188,10 +197,11 @@ impl Engine {
         let (done, work_done) = mpsc::channel(MAX_REPLIES);
         Ok(Engine {
             switch,
-            desk: Desk::new(options.ivr, IdMaker::new(entropy)),
+            desk: Desk::new(options.ivr, IdMaker::new(entropy.fork())),
             orders: Orders::default(),
             store,
             media,
+            ports,
             transports,
             scribe,
             scribe_task,
@@ -205,6 +215,9 @@ impl Engine {
             news,
             poke,
             recheck: interval(RECHECK_INTERVAL),
+            selftest: options.selftest_every.map(|every| interval_at((clock::now().instant + every).into(), every)),
+            testing: false,
+            entropy,
             reading: Reading::Done,
             reading_trunks: Reading::Failed,
             addresses: Addresses::default(),
@@ -279,6 +292,7 @@ impl Engine {
             Some(asked) = self.asked.recv() => self.asked(asked),
             Some(changes) = self.news.recv() => self.changed(&changes),
             _ = self.recheck.tick() => self.recheck(),
+            () = tick(&mut self.selftest) => self.test_itself(None),
             () = sleep_until(wake.into()) => {}
         }
         let now = clock::now();
@@ -381,7 +395,50 @@ impl Engine {
             Done::Directory(read) => self.take_directory(now, read),
             Done::Trunks(read) => self.take_trunks(now, read),
             Done::RightLost(session) => self.desk.right_lost(now.instant, session),
+            Done::SelfTest(result, answer) => self.tested_itself(result, answer),
             Done::Order(listen, judged, answer) => self.order(now, &listen, judged, answer),
+        }
+    }
+
+    /// Tries with three tones who hears whom; one test at a time.
+    fn test_itself(&mut self, answer: Option<oneshot::Sender<Answer>>) {
+        if self.testing {
+            return reply_if(answer, Answer::error("a self-test is running already: ask again when it is over"));
+        }
+        let opened = SelfTest::open(&mut self.ports, &self.media, clock::now().unix_ms, self.entropy.fork());
+        self.testing = true;
+        self.beside(async move {
+            let result = match opened {
+                Ok(test) => test.run().await,
+                Err(error) => Err(error),
+            };
+            Some(Done::SelfTest(result, answer))
+        });
+    }
+
+    fn tested_itself(&mut self, result: Result<Vec<Hearing>, NoTest>, answer: Option<oneshot::Sender<Answer>>) {
+        self.testing = false;
+        match result {
+            Ok(hearings) => {
+                for Hearing { mode, listener, speaker, dbfs, .. } in hearings.iter().filter(|hearing| !hearing.right) {
+                    tracing::error!(
+                        event = "selftest-wrong",
+                        mode,
+                        listener,
+                        speaker,
+                        dbfs,
+                        "who hears whom is not right"
+                    );
+                }
+                if hearings.iter().all(|hearing| hearing.right) {
+                    tracing::info!(event = "selftest-right", "who hears whom is right");
+                }
+                reply_if(answer, Answer::hearings(hearings));
+            }
+            Err(error) => {
+                tracing::error!(event = "selftest-failed", %error, "who hears whom could not be tried");
+                reply_if(answer, Answer::error(format!("the self-test could not run: {error}")));
+            }
         }
     }
 
@@ -520,6 +577,7 @@ impl Engine {
                     || Answer::error(format!("there is no session {}: see `sasayaki sessions`", id.escape_debug()));
                 reply(answer, if known { Answer::done() } else { none() });
             }
+            Request::SelfTest => self.test_itself(Some(answer)),
             Request::Orders => reply(answer, Answer::orders(self.orders.rows())),
             Request::Listen(listen) => {
                 let store = self.store.clone();
@@ -529,6 +587,20 @@ impl Engine {
                 });
             }
         }
+    }
+}
+
+/// The next tick of a clock that need not be.
+async fn tick(clock: &mut Option<Interval>) {
+    match clock {
+        Some(clock) => drop(clock.tick().await),
+        None => std::future::pending().await,
+    }
+}
+
+fn reply_if(to: Option<oneshot::Sender<Answer>>, answer: Answer) {
+    if let Some(to) = to {
+        reply(to, answer);
     }
 }
 

@@ -11,7 +11,8 @@ mod voice;
 
 pub use call::{Call, Dialling, Ended, Incoming};
 pub use heard::MAX_HEARD_SECONDS;
-pub use voice::Voice;
+pub use media::{Media as Line, Terms};
+pub use voice::{Speaker, Voice};
 
 use crate::{
     model::{Codec, Entropy, Secret, SrtpPolicy},

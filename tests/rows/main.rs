@@ -23,5 +23,6 @@ mod power;
 mod records;
 mod secrets;
 mod secure;
+mod selftest;
 mod tones;
 mod transfer;

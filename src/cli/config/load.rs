@@ -22,6 +22,10 @@ const MAX_TIMEOUT_MS: u64 = 600_000;
 /// A caller may not try more often than this in one call.
 const MAX_ATTEMPTS: u8 = 10;
 
+/// A self-test takes a few seconds.
+const SELFTEST_AT_LEAST: Duration = Duration::from_secs(60);
+const SELFTEST_AT_MOST: Duration = Duration::from_secs(30 * 24 * 3600);
+
 const MAX_LISTEN_ADDRESSES: usize = 16;
 
 /// A usable configuration, and what is worth knowing about it.
@@ -92,6 +96,7 @@ fn read_config(top: &mut Section<'_, '_>, base: &Path) -> Config {
             security.take("pepper_file").map_or(data_dir.join("pepper.key"), |file: PathBuf| base.join(file))
         }),
         console: top.section("console", |console| read_console(console, tls.is_some())),
+        selftest_every: top.section("selftest", read_selftest),
         log: top.section("log", |log| Log {
             format: log.take("format").unwrap_or(LogFormat::Text),
             level: log.take("level").unwrap_or(LogLevel::Info),
@@ -196,6 +201,16 @@ fn read_attempts(ivr: &mut Section<'_, '_>, key: &'static str) -> u8 {
         _ => Err(format!("{attempts} is not within 1 to {MAX_ATTEMPTS}")),
     };
     ivr.take_if(key, usable).unwrap_or(3)
+}
+
+fn read_selftest(selftest: &mut Section<'_, '_>) -> Option<Duration> {
+    let every = selftest.take::<String>("every")?;
+    let read = every.parse::<jiff::SignedDuration>().ok().and_then(|every| Duration::try_from(every).ok());
+    let usable = read.filter(|every| (SELFTEST_AT_LEAST..=SELFTEST_AT_MOST).contains(every));
+    if usable.is_none() {
+        selftest.error("every", "write how often, like \"1h\" or \"30m\": from 1m to 30d; leave it out for never");
+    }
+    usable
 }
 
 fn read_console(console: &mut Section<'_, '_>, has_tls: bool) -> Console {

@@ -182,6 +182,7 @@ fn options(sip: SocketAddr, clips: Arc<Clips>, folder: &Path) -> anyhow::Result<
         ivr: IvrConfig::default(),
         max_concurrent: 0,
         control_socket: folder.join("control.sock"),
+        selftest_every: None,
         drain: Duration::ZERO,
     })
 }

@@ -5,7 +5,12 @@
 mod support;
 
 use serde_json::Value;
-use std::{fs, net::SocketAddr, path::Path, time::Duration};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use support::{
     audio::*,
     baresip::{Phone, Setup},
@@ -17,6 +22,8 @@ use support::{
 };
 
 const SOON: Duration = Duration::from_secs(10);
+/// A trunk that is gone is asked again after 10 s.
+const RETRIED: Duration = Duration::from_secs(20);
 const LISTENING: Duration = Duration::from_secs(4);
 const TONE_SECONDS: f64 = 180.0;
 const TALK_MS: u64 = 1500;
@@ -43,6 +50,11 @@ extension = "3000"
 /// An office whose dial plan has rules for trunks, but no trunk yet.
 fn office() -> Engine {
     let mut engine = Engine::configured("[dialplan]\ndir = \"dialplan\"");
+    furnish(&mut engine);
+    engine
+}
+
+fn furnish(engine: &mut Engine) {
     let folder = engine.folder().join("dialplan");
     fs::create_dir(&folder).unwrap();
     for name in ["feature-codes.toml", "extensions.toml"] {
@@ -55,7 +67,6 @@ fn office() -> Engine {
     engine.add_supervisor("boss", "3000", DIAL_ID, DIAL_PASSWORD);
     engine.run_ok(&["permission", "grant", "boss", "terminal:1000", "edit"], "");
     engine.start();
-    engine
 }
 
 fn add_provider(engine: &Engine, provider: &Provider, password: &str) {
@@ -151,6 +162,54 @@ fn a_wrong_password_at_the_provider_is_told() {
     assert_eq!(trunk(&engine, "main")["registered"], false);
     engine.run_ok(&["trunk", "set", "main", "--password-stdin"], ACCOUNT_PASSWORD);
     expect_trunk(&engine, "main", "registered", true);
+}
+
+/// A certificate for this host by name, which vouches for itself, and its key.
+fn certificate(folder: &Path, name: &str) -> (PathBuf, PathBuf) {
+    let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+    let (cert, key) = (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key")));
+    fs::write(&cert, made.cert.pem()).unwrap();
+    fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    (cert, key)
+}
+
+/// It does not listen for TLS itself: the provider can reach it on the connection alone that it opened.
+#[test]
+fn over_tls_a_provider_is_believed_by_its_name_and_found_again_after_it_was_gone() {
+    let mut engine = Engine::without_tls("[tls]\nca = \"localhost.pem\"\n[dialplan]\ndir = \"dialplan\"");
+    let (cert, key) = certificate(engine.folder(), "localhost");
+    furnish(&mut engine);
+    let mut customer = phone(CUSTOMER, CUSTOMER_HZ).start();
+    let address = port::sip();
+    let provider = Provider::secured(address, &cert, &key, customer.address());
+    let add = ["trunk", "add", "main", "--domain", REALM, "--user", ACCOUNT, "--register", "--password-stdin"];
+    engine.run_ok(&[&add[..], &[&format!("tls:localhost:{}", address.port())]].concat(), ACCOUNT_PASSWORD);
+    expect_trunk(&engine, "main", "registered", true);
+
+    let mut agent = registered("1000", AGENT_HZ, engine.sip);
+    agent.dial(&engine.uri(CUSTOMER));
+    agent.expect("CALL_ESTABLISHED", SOON);
+    customer.expect("CALL_ESTABLISHED", SOON);
+    let_pass(LISTENING);
+    agent.hang_up();
+    customer.expect_closed(SOON);
+    assert_hears(&agent, CUSTOMER_HZ);
+    assert_hears(&customer, AGENT_HZ);
+
+    drop(provider);
+    let (strange, strange_key) = certificate(engine.folder(), "other.example");
+    let stranger = Provider::secured(address, &strange, &strange_key, customer.address());
+    let refused = within(RETRIED, || engine.log().contains("tls-not-connected").then_some(()));
+    assert!(refused.is_some() && trunk(&engine, "main")["registered"] == false);
+    drop(stranger);
+    let _provider = Provider::secured(address, &cert, &key, customer.address());
+    assert!(within(RETRIED, || (trunk(&engine, "main")["registered"] == true).then_some(())).is_some());
+    customer.dial(&format!("sip:{NUMBER}@{address}"));
+    customer.expect("CALL_ESTABLISHED", SOON);
+    agent.expect("CALL_ESTABLISHED", SOON);
+    expect_status(&engine, "inbound");
+    customer.hang_up();
+    agent.expect_closed(SOON);
 }
 
 /// A trunk of fixed address that has answered its first OPTIONS: it is not asked again for half a minute.

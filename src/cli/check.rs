@@ -7,7 +7,7 @@ use super::{
     config::{Config, ConfigError, Finding, ListenAddr, Loaded},
     dialplan_files, output,
 };
-use crate::tls::Identity;
+use crate::tls::{Identity, Trust};
 use std::{net::SocketAddr, process::ExitCode};
 
 /// Prints each finding; status 1 when one of them would keep the engine from working.
@@ -32,6 +32,7 @@ async fn find(loaded: &Loaded) -> Vec<Finding> {
     findings.extend(plan.as_ref().err().into_iter().flatten().cloned());
     findings.extend(prompts::check(&config.prompts));
     findings.extend(certificate(config));
+    findings.extend(authorities(config));
     findings.extend(ports(config));
     findings.extend(store::check(config, plan.as_ref().ok()).await);
     findings
@@ -41,6 +42,15 @@ fn certificate(config: &Config) -> Option<Finding> {
     let files = config.tls.as_ref()?;
     let error = Identity::load(files.cert.clone(), files.key.clone()).err()?;
     Some(Finding::error("tls", None, error.to_string()))
+}
+
+/// Those that were named; without any of the system only who connects over TLS is kept from working.
+fn authorities(config: &Config) -> Option<Finding> {
+    let error = config.trust.client_config().err()?;
+    match config.trust {
+        Trust::File(_) => Some(Finding::error("tls.ca", None, error.to_string())),
+        Trust::System => Some(Finding::note("tls.ca", None, error.to_string())),
+    }
 }
 
 /// Two sockets cannot have one port.

@@ -12,7 +12,7 @@ pub use finding::{Finding, Severity};
 pub use load::{ConfigError, Loaded, load};
 pub use values::{DigestAlgorithm, Language, ListenAddr, LogFormat, LogLevel, PortRange, StoreUrl};
 
-use crate::model::Codec;
+use crate::{model::Codec, tls::Trust};
 use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
@@ -25,8 +25,10 @@ pub struct Config {
     pub data_dir: PathBuf,
     pub sip: Sip,
     pub rtp: Rtp,
-    /// `None`: nothing speaks TLS.
+    /// `None`: nobody can connect over TLS.
     pub tls: Option<TlsFiles>,
+    /// Whose certificates are believed where we connect over TLS.
+    pub trust: Trust,
     pub store_url: StoreUrl,
     /// `None`: the dial plan that is embedded in the binary.
     pub dialplan_dir: Option<PathBuf>,

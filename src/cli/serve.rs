@@ -76,10 +76,11 @@ pub fn clips(config: &Config) -> anyhow::Result<Clips> {
 
 /// The certificate is read even where nothing shows it yet: a bad one is better known now.
 fn tls(config: &Config) -> anyhow::Result<Tls> {
-    let Some(files) = &config.tls else { return Ok(Tls::default()) };
+    let connect = Some(config.trust.clone().into_connect());
+    let Some(files) = &config.tls else { return Ok(Tls { accept: None, connect }) };
     let identity = Identity::load(files.cert.clone(), files.key.clone())?;
     identity.keep_fresh();
-    Ok(Tls { accept: Some(identity.server_config()), connect: None })
+    Ok(Tls { accept: Some(identity.server_config()), connect })
 }
 
 fn listen(address: &ListenAddr) -> (Transport, SocketAddr) {

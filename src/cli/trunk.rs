@@ -19,7 +19,7 @@ pub enum TrunkCommand {
     /// Add a trunk; which numbers it is for stands in the dial plan
     Add {
         name: TrunkName,
-        /// udp:HOST:PORT or tcp:HOST:PORT
+        /// udp:HOST:PORT, tcp:HOST:PORT, or tls:HOST:PORT, whose certificate must be for HOST
         address: TrunkAddress,
         /// What stands behind the @ in what it is sent [default: the host of the address]
         #[arg(long, value_name = "NAME")]
@@ -49,7 +49,7 @@ pub enum TrunkCommand {
     #[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
     Set {
         name: TrunkName,
-        /// udp:HOST:PORT or tcp:HOST:PORT
+        /// udp:HOST:PORT, tcp:HOST:PORT, or tls:HOST:PORT, whose certificate must be for HOST
         #[arg(long, group = "change")]
         address: Option<TrunkAddress>,
         #[arg(long, value_name = "NAME", group = "change")]

@@ -513,7 +513,9 @@ impl Engine {
         match read {
             Ok(found) => {
                 let flow_to = |transport, address| self.transports.flow_to(transport, address);
-                self.switch.set_trunks(now, self.addresses.settle(found, flow_to));
+                let entries = self.addresses.settle(found, flow_to);
+                self.transports.set_peers(trunks::peers(&entries));
+                self.switch.set_trunks(now, entries);
             }
             Err(error) => tracing::error!(%error, "the trunks could not be read: another try follows"),
         }

@@ -1,7 +1,7 @@
 //! The trunks of the store, and the addresses behind their names.
 
 use crate::{
-    model::TrunkName,
+    model::{Trunk, TrunkName},
     sip::{Flow, Transport},
     store::{self, Store},
     switch::embedded::TrunkEntry,
@@ -21,6 +21,15 @@ pub struct Found {
 /// Where each trunk was last, so that it stays there while it may.
 #[derive(Default)]
 pub struct Addresses(BTreeMap<TrunkName, SocketAddr>);
+
+/// Whom a connection over TLS leads to, and the host whose certificate it must show there.
+pub fn peers(entries: &[TrunkEntry]) -> BTreeMap<SocketAddr, String> {
+    let secured = |entry: &TrunkEntry| {
+        let flow = entry.flow.filter(|flow| flow.transport == Transport::Tls)?;
+        Some((flow.remote, bare_host(&entry.trunk).to_owned()))
+    };
+    entries.iter().filter_map(secured).collect()
+}
 
 pub async fn find(store: &Store) -> store::Result<Vec<Found>> {
     let mut found = Vec::new();
@@ -45,22 +54,34 @@ impl Addresses {
         flow_to: impl Fn(Transport, SocketAddr) -> Option<Flow>,
     ) -> Vec<TrunkEntry> {
         let before = std::mem::take(&mut self.0);
+        let mut hosts = BTreeMap::new();
         let settle = |Found { entry: store::TrunkEntry { trunk, password }, addresses }| {
             let transport = Transport::from_word(&trunk.address.transport);
-            let here = |address: &SocketAddr| transport.and_then(|transport| flow_to(transport, *address));
+            let host = bare_host(&trunk).to_owned();
+            // A connection proves one name: whose host has another one is not spoken to on it.
+            let free = |flow: &Flow| {
+                transport != Some(Transport::Tls) || hosts.get(&flow.remote).is_none_or(|other| *other == host)
+            };
+            let here = |address: &SocketAddr| transport.and_then(|transport| flow_to(transport, *address)).filter(free);
             let last = before.get(&trunk.name).filter(|last| addresses.contains(last) || addresses.is_empty());
             let flow = last.and_then(here).or_else(|| addresses.iter().find_map(here));
             self.0.extend(flow.map(|flow| (trunk.name.clone(), flow.remote)));
+            hosts.extend(flow.filter(|flow| flow.transport == Transport::Tls).map(|flow| (flow.remote, host)));
             TrunkEntry { trunk, password, flow }
         };
         found.into_iter().map(settle).collect()
     }
 }
 
+/// An IPv6 address without its brackets.
+fn bare_host(trunk: &Trunk) -> &str {
+    trunk.address.host.trim_matches(['[', ']'])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Trunk, TrunkIdentity};
+    use crate::model::TrunkIdentity;
 
     fn found(addresses: &[&str]) -> Vec<Found> {
         let trunk = Trunk {

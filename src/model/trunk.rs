@@ -31,10 +31,10 @@ impl Trunk {
     }
 }
 
-/// `udp:HOST:PORT` or `tcp:HOST:PORT`. The host is a name or an address; an IPv6 address stands in brackets, here too.
+/// `udp:HOST:PORT`, `tcp:HOST:PORT` or `tls:HOST:PORT`. The host is a name or an address; an IPv6 address stands in brackets, here too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrunkAddress {
-    /// `udp` or `tcp`.
+    /// `udp`, `tcp` or `tls`.
     pub transport: String,
     pub host: String,
     pub port: u16,
@@ -72,9 +72,9 @@ impl FromStr for TrunkAddress {
     type Err = NotOfATrunk;
 
     fn from_str(text: &str) -> Result<Self, NotOfATrunk> {
-        let wrong = NotOfATrunk("udp:HOST:PORT or tcp:HOST:PORT");
+        let wrong = NotOfATrunk("udp:HOST:PORT, tcp:HOST:PORT or tls:HOST:PORT");
         let parts = text.split_once(':').and_then(|(transport, rest)| Some((transport, rest.rsplit_once(':')?)));
-        let Some((transport @ ("udp" | "tcp"), (host, port))) = parts else { return Err(wrong) };
+        let Some((transport @ ("udp" | "tcp" | "tls"), (host, port))) = parts else { return Err(wrong) };
         match port.parse() {
             Ok(port) if port > 0 && is_host(host) => {
                 Ok(Self { transport: transport.to_owned(), host: host.to_owned(), port })
@@ -125,7 +125,9 @@ mod tests {
 
     #[test]
     fn an_address_is_a_transport_a_host_and_a_port() {
-        for text in ["udp:sip.example.jp:5060", "tcp:192.0.2.1:5060", "udp:[2001:db8::1]:5062"] {
+        for text in
+            ["udp:sip.example.jp:5060", "tcp:192.0.2.1:5060", "tls:sip.example.jp:5061", "udp:[2001:db8::1]:5062"]
+        {
             assert_eq!(text.parse::<TrunkAddress>().unwrap().to_string(), text);
         }
         for text in [

@@ -121,6 +121,7 @@ impl Agent {
     ) -> io::Result<Self> {
         let (transports, inbound) =
             Transports::bind(&[(config.transport, SocketAddr::new(config.ip, 0))], config.tls.clone())?;
+        transports.set_peers([(config.registrar, config.registrar.ip().to_string())].into());
         let flow = transports.flow_to(config.transport, config.registrar);
         let flow =
             flow.ok_or_else(|| io::Error::other("the registrar's address is of another family than the phone's"))?;

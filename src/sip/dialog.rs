@@ -237,6 +237,17 @@ mod tests {
     }
 
     #[test]
+    fn whoever_called_through_proxies_reaches_us_through_the_same() {
+        let mut invite = invite();
+        let through = ["<sip:192.0.2.9;lr>", "<sip:192.0.2.8;transport=tls;lr>"];
+        through.iter().for_each(|route| invite.headers.push("Record-Route", route));
+        let told =
+            |code: u16| invite.reply(code, "").headers.all("Record-Route").map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!((told(200), told(183)), (through.map(str::to_owned).to_vec(), through.map(str::to_owned).to_vec()));
+        assert!(told(100).is_empty() && told(486).is_empty());
+    }
+
+    #[test]
     fn both_ends_of_one_call_know_the_same_dialog() {
         let caller = Dialog::uac(&invite(), &answer(&[])).unwrap();
         let mut callee = Dialog::uas(&invite(), "b", "sip:2000@192.0.2.2:5064").unwrap();

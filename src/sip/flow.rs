@@ -25,6 +25,14 @@ impl Transport {
         Self::ALL.into_iter().find(|one| one.as_str().eq_ignore_ascii_case(word))
     }
 
+    /// Where a peer listens that names no port (RFC 3261 §19.1.2).
+    pub fn usual_port(self) -> u16 {
+        match self {
+            Transport::Udp | Transport::Tcp => 5060,
+            Transport::Tls => 5061,
+        }
+    }
+
     /// A reliable transport needs no retransmission (RFC 3261 §17).
     pub fn is_reliable(self) -> bool {
         match self {

@@ -57,9 +57,14 @@ impl Request {
     }
 
     /// A response to this request: Via, From, To, Call-ID and CSeq are copied (RFC 3261 §8.2.6.2); the To tag is the
-    /// caller's to add. An empty reason takes the code's usual phrase.
+    /// caller's to add. What may make a dialog carries the way that its requests take, too (§12.1.1). An empty reason takes
+    /// the code's usual phrase.
     pub fn reply(&self, code: u16, reason: &str) -> Response {
-        Response::to(&self.headers, code, reason)
+        let mut response = Response::to(&self.headers, code, reason);
+        if matches!(code, 101..=299) && matches!(self.method, Method::Invite | Method::Subscribe | Method::Refer) {
+            response.headers.copy("Record-Route", &self.headers);
+        }
+        response
     }
 
     pub fn set_body(&mut self, content_type: &str, body: Vec<u8>) {

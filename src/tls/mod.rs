@@ -1,7 +1,12 @@
-//! The certificate that this server shows, for SIP over TLS and for whatever else speaks TLS here.
+//! The certificate that this server shows, and whose it believes: for SIP over TLS and for whatever else speaks TLS here.
 //!
-//! In come two PEM files; out comes a configuration that always shows what the files last held, so that a renewed
-//! certificate needs no restart. Absent on purpose: sockets, and asking peers for certificates of their own.
+//! In come PEM files; out comes a configuration that always shows what the files last held and believes what they last
+//! said, so that a renewed certificate needs no restart. Absent on purpose: sockets, and asking who connects to us for
+//! certificates.
+
+mod trust;
+
+pub use trust::Trust;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -14,7 +19,7 @@ use std::{
     time::Duration,
 };
 use tokio_rustls::rustls::{
-    self, ClientConfig, RootCertStore, ServerConfig,
+    self, ServerConfig,
     crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject},
     server::{ClientHello, ResolvesServerCert},
@@ -32,6 +37,8 @@ pub enum TlsError {
     NoCertificate { file: PathBuf },
     #[error("{}: no private key in it; give one in PEM form, without a pass phrase", .file.display())]
     NoKey { file: PathBuf },
+    #[error("this system has no certificate authorities of its own; name some in [tls] ca")]
+    NoAuthorities,
     #[error("{}: not well-formed PEM", .file.display())]
     Malformed { file: PathBuf },
     #[error("{} and {}: {source}; the key must be the one that the certificate was made for", .cert.display(), .key.display())]
@@ -103,15 +110,6 @@ impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity").field("cert", &self.cert).finish_non_exhaustive()
     }
-}
-
-/// For connections of ours: whoever shows a certificate that one in `file` vouches for is believed.
-pub fn client_config(file: &Path) -> Result<Arc<ClientConfig>, TlsError> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(certificates(file)?);
-    let versions = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
-    let builder = versions.expect("the provider has suites for both versions");
-    Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
 }
 
 /// Another file under the same name has another inode, even if it was written within the same second.

@@ -13,10 +13,11 @@ use sasayaki::{
     model::SrtpPolicy::{self, Allowed, Off, Required},
     phone::{Phone, PhoneConfig, PhoneError},
     sip::{Transport, transport::Tls},
-    tls,
+    tls::Trust,
 };
 use std::{
     net::{Ipv4Addr, UdpSocket},
+    sync::Arc,
     time::Duration,
 };
 use tokio::{io::AsyncWriteExt, net::TcpStream};
@@ -27,7 +28,7 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 fn over_tls(config: &mut PhoneConfig, engine: &Engine) {
     config.transport = Transport::Tls;
     config.registrar = engine.tls;
-    config.tls = Tls { accept: None, connect: Some(tls::client_config(&engine.certificate()).unwrap()) };
+    config.tls = Tls { accept: None, connect: Some(Trust::File(engine.certificate()).into_connect()) };
 }
 
 #[test]
@@ -49,7 +50,7 @@ fn over_tls_a_phone_is_reached_on_the_connection_that_it_opened_and_whispering_i
 fn a_renewed_certificate_is_shown_without_a_restart_and_calls_go_on() {
     row(async {
         let office = Office::alone(PATIENT);
-        let old = tls::client_config(&office.engine.certificate()).unwrap();
+        let old = Trust::File(office.engine.certificate()).client_config().unwrap();
         let agent = office.phone_with(&office.agent(), AGENT_HZ, |config| over_tls(config, &office.engine)).await;
         let customer = office.phone(&office.customer(), CUSTOMER_HZ).await;
         let talk = office.connect(&agent, &customer).await;
@@ -68,7 +69,8 @@ fn a_renewed_certificate_is_shown_without_a_restart_and_calls_go_on() {
         tokio::time::timeout(PATIENCE, renewed).await.unwrap().unwrap();
         let believes_the_old = |config: &mut PhoneConfig| {
             over_tls(config, &office.engine);
-            config.tls.connect = Some(old.clone());
+            let old = old.clone();
+            config.tls.connect = Some(Arc::new(move || Ok(old.clone())));
         };
         let stranger = office.try_phone_with(&office.supervisor(), SUPERVISOR_HZ, believes_the_old).await;
         assert_eq!(stranger.err(), Some(PhoneError::Unreachable));

@@ -37,11 +37,27 @@ pub struct Engine {
 impl Engine {
     /// Configured, not yet running.
     pub fn configured(extra: &str) -> Self {
-        let folder = TempDir::with_prefix("engine-").unwrap();
-        let engine = Self { folder, peer: None, sip: port::sip(), tls: port::sip(), rtp: port::rtp() };
-        fs::write(engine.folder.path().join("sasayaki.toml"), config(&engine, extra)).unwrap();
+        let engine = Self::new();
+        let tls = format!(", \"tls:{}\"", engine.tls);
+        engine.write_config(&tls, &format!("[tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"\n{extra}"));
         engine.renew_certificate();
         engine
+    }
+
+    /// The same, but nobody can connect to it over TLS.
+    pub fn without_tls(extra: &str) -> Self {
+        let engine = Self::new();
+        engine.write_config("", extra);
+        engine
+    }
+
+    fn new() -> Self {
+        let folder = TempDir::with_prefix("engine-").unwrap();
+        Self { folder, peer: None, sip: port::sip(), tls: port::sip(), rtp: port::rtp() }
+    }
+
+    fn write_config(&self, tls: &str, extra: &str) {
+        fs::write(self.folder.path().join("sasayaki.toml"), config(self, tls, extra)).unwrap();
     }
 
     /// Running, with the extensions 1000 (agent), 2000 (customer), 3000 and 3001 (supervisors) and the account
@@ -198,12 +214,11 @@ impl Drop for Engine {
     }
 }
 
-fn config(engine: &Engine, extra: &str) -> String {
-    let Engine { sip, tls, rtp: (first, last), .. } = engine;
+fn config(engine: &Engine, tls: &str, extra: &str) -> String {
+    let Engine { sip, rtp: (first, last), .. } = engine;
     format!(
         "data_dir = \"data\"\n\
-         [sip]\nlisten = [\"udp:{sip}\", \"tcp:{sip}\", \"tls:{tls}\"]\ndomain = \"127.0.0.1\"\n\
-         [tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"\n\
+         [sip]\nlisten = [\"udp:{sip}\", \"tcp:{sip}\"{tls}]\ndomain = \"127.0.0.1\"\n\
          [rtp]\nlisten = \"127.0.0.1\"\nports = [{first}, {last}]\n\
          [console]\nlisten = \"\"\n\
          {extra}\n"

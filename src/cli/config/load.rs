@@ -4,7 +4,7 @@ use super::{
     section::{Section, Source},
     values::CodecName,
 };
-use crate::model::Codec;
+use crate::{model::Codec, tls::Trust};
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -79,7 +79,7 @@ fn read(name: &str, text: &str, base: &Path) -> Result<(Config, Vec<Finding>), C
 
 fn read_config(top: &mut Section<'_, '_>, base: &Path) -> Config {
     let data_dir = base.join(top.take("data_dir").unwrap_or(PathBuf::from("data")));
-    let tls = top.section("tls", |tls| read_tls(tls, base));
+    let (tls, trust) = top.section("tls", |tls| (read_tls(tls, base), read_trust(tls, base)));
     Config {
         sip: top.section("sip", |sip| read_sip(sip, tls.is_some())),
         rtp: top.section("rtp", read_rtp),
@@ -102,6 +102,7 @@ fn read_config(top: &mut Section<'_, '_>, base: &Path) -> Config {
             level: log.take("level").unwrap_or(LogLevel::Info),
         }),
         tls,
+        trust,
         data_dir,
     }
 }
@@ -119,6 +120,10 @@ fn read_tls(tls: &mut Section<'_, '_>, base: &Path) -> Option<TlsFiles> {
         }
         (None, None) => None,
     }
+}
+
+fn read_trust(tls: &mut Section<'_, '_>, base: &Path) -> Trust {
+    tls.take("ca").map_or(Trust::System, |file: PathBuf| Trust::File(base.join(file)))
 }
 
 fn read_sip(sip: &mut Section<'_, '_>, has_tls: bool) -> Sip {
@@ -310,6 +315,10 @@ mod tests {
         let (config, _) = read("sasayaki.toml", &text, Path::new("/nowhere")).unwrap_or_else(|e| panic!("{e}"));
         let files = config.tls.unwrap();
         assert_eq!((files.cert, files.key), ("/nowhere/cert.pem".into(), "/etc/key.pem".into()));
+        assert_eq!(config.trust, Trust::System);
+        let (config, _) =
+            read("sasayaki.toml", "[tls]\nca = \"ca.pem\"\n", Path::new("/nowhere")).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!((config.tls.is_none(), config.trust), (true, Trust::File("/nowhere/ca.pem".into())));
     }
 
     #[test]

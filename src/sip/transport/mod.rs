@@ -11,10 +11,10 @@ mod tests;
 mod tls;
 mod udp;
 
-pub use tls::Tls;
+pub use tls::{Believe, Tls};
 
 use super::{Flow, Transmit, Transport};
-use std::{future::Future, io, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeMap, future::Future, io, net::SocketAddr, sync::Arc};
 use tokio::sync::mpsc;
 
 /// How many received messages may wait for the engine.
@@ -72,8 +72,23 @@ impl Transports {
 
     /// The flow on which a peer is reached of our own accord, with the local address that it will see.
     pub fn flow_to(&self, transport: Transport, remote: SocketAddr) -> Option<Flow> {
-        let local = self.locals(transport).find(|local| local.is_ipv4() == remote.is_ipv4())?;
+        let mut locals = self.locals(transport).chain(self.departures(transport));
+        let local = locals.find(|local| local.is_ipv4() == remote.is_ipv4())?;
         Some(Flow { transport, local: socket::seen_from(local, remote), remote })
+    }
+
+    /// Whom we may connect to over TLS, and the name that each must prove (RFC 5922 §7.2): a host name or an IP address. Nobody
+    /// else: a phone is reached on the connection that it opened (RFC 5626 §5.3).
+    pub fn set_peers(&self, peers: BTreeMap<SocketAddr, String>) {
+        self.connections.set_peers(peers);
+    }
+
+    /// Where nothing listens for a stream, connections may leave all the same, from any address that is ours. The port is the
+    /// usual one, which tells a peer nothing: we are reached on the connection itself.
+    fn departures(&self, transport: Transport) -> impl Iterator<Item = SocketAddr> {
+        let all = Transport::ALL.into_iter().flat_map(|any| self.locals(any));
+        let stream = all.filter(move |_| transport.is_reliable());
+        stream.map(move |any| SocketAddr::new(any.ip(), transport.usual_port()))
     }
 
     fn locals(&self, transport: Transport) -> Box<dyn Iterator<Item = SocketAddr> + '_> {

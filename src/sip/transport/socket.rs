@@ -2,6 +2,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::{
     io,
     net::{SocketAddr, UdpSocket},
+    time::Duration,
 };
 
 /// CS3, the class of signalling (RFC 4594 §2.3), in the upper six bits of TOS and traffic class.
@@ -9,6 +10,10 @@ const CS3: u32 = 24 << 2;
 const BACKLOG: i32 = 1024;
 /// Room for a burst of datagrams while the engine is busy; the system may grant less.
 const RECEIVE_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long what we sent on a connection of ours may stay unacknowledged: a peer that vanished without a word is found out.
+#[cfg(target_os = "linux")]
+const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
 
 pub fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
@@ -29,6 +34,8 @@ pub fn tcp_listener(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 /// A socket that will connect from `local`'s address to a peer, from any port.
 pub fn tcp_client(local: SocketAddr) -> io::Result<std::net::TcpStream> {
     let socket = tcp(local)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
     socket.bind(&SocketAddr::new(local.ip(), 0).into())?;
     Ok(socket.into())
 }

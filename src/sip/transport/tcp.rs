@@ -35,6 +35,8 @@ type Queue = mpsc::Sender<Vec<u8>>;
 /// where we did.
 pub struct Connections {
     table: Mutex<BTreeMap<Flow, Queue>>,
+    /// Who may be connected to over TLS, and by which name.
+    peers: Mutex<BTreeMap<SocketAddr, String>>,
     inbound: mpsc::Sender<Inbound>,
     tls: Tls,
 }
@@ -62,11 +64,15 @@ async fn accept(transport: Transport, listener: TcpListener, connections: Arc<Co
 
 impl Connections {
     pub fn new(inbound: mpsc::Sender<Inbound>, tls: Tls) -> Self {
-        Self { table: Mutex::default(), inbound, tls }
+        Self { table: Mutex::default(), peers: Mutex::default(), inbound, tls }
     }
 
     pub fn accepts_tls(&self) -> bool {
         self.tls.accept.is_some()
+    }
+
+    pub fn set_peers(&self, peers: BTreeMap<SocketAddr, String>) {
+        *self.peers.lock().unwrap_or_else(PoisonError::into_inner) = peers;
     }
 
     /// On the flow's connection, or on a new one. False when there cannot be one.
@@ -80,7 +86,7 @@ impl Connections {
                 Err(mpsc::error::TrySendError::Closed(_)) => return false,
             }
         }
-        if table.len() >= MAX_CONNECTIONS || !self.may_connect(flow.transport) {
+        if table.len() >= MAX_CONNECTIONS || !self.may_connect(flow) {
             return false;
         }
         let (queue, queued) = mpsc::channel(MAX_QUEUED);
@@ -90,8 +96,15 @@ impl Connections {
         queued_first
     }
 
-    fn may_connect(&self, transport: Transport) -> bool {
-        transport != Transport::Tls || self.tls.connect.is_some()
+    fn may_connect(&self, flow: Flow) -> bool {
+        match flow.transport {
+            Transport::Udp | Transport::Tcp => true,
+            Transport::Tls => self.tls.connect.is_some() && self.name_of(flow.remote).is_some(),
+        }
+    }
+
+    fn name_of(&self, peer: SocketAddr) -> Option<String> {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner).get(&peer).cloned()
     }
 
     fn welcome(self: &Arc<Self>, transport: Transport, stream: TcpStream, remote: SocketAddr) {
@@ -111,31 +124,29 @@ impl Connections {
     async fn connect(self: Arc<Self>, flow: Flow, queued: mpsc::Receiver<Vec<u8>>) {
         let attempt = async { TcpSocket::from_std_stream(socket::tcp_client(flow.local)?).connect(flow.remote).await };
         match timeout(CONNECT_TIMEOUT, attempt).await {
-            Ok(Ok(stream)) if flow.transport == Transport::Tls => {
-                let secured = self.tls.connect(stream, flow.remote).await;
-                self.converse_secured(flow, secured, queued).await;
-            }
+            Ok(Ok(stream)) if flow.transport == Transport::Tls => self.prove(flow, stream, queued).await,
             Ok(Ok(stream)) => self.converse(flow, stream, queued).await,
             Ok(Err(_)) | Err(_) => self.end(flow, queued).await,
         }
     }
 
-    async fn answer(self: Arc<Self>, flow: Flow, stream: TcpStream, queued: mpsc::Receiver<Vec<u8>>) {
-        if flow.transport == Transport::Tls {
-            let secured = self.tls.accept(stream).await;
-            self.converse_secured(flow, secured, queued).await;
-        } else {
-            self.converse(flow, stream, queued).await;
+    /// Whoever we connected to shows that it is who we meant.
+    async fn prove(self: Arc<Self>, flow: Flow, stream: TcpStream, queued: mpsc::Receiver<Vec<u8>>) {
+        let name = self.name_of(flow.remote).unwrap_or_default();
+        match self.tls.connect(stream, name.clone()).await {
+            Ok(stream) => self.converse(flow, stream, queued).await,
+            Err(error) => {
+                tracing::warn!(event = "tls-not-connected", peer = %flow.remote, name, %error);
+                self.end(flow, queued).await;
+            }
         }
     }
 
-    async fn converse_secured(
-        self: Arc<Self>,
-        flow: Flow,
-        secured: io::Result<impl AsyncRead + AsyncWrite + Unpin>,
-        queued: mpsc::Receiver<Vec<u8>>,
-    ) {
-        match secured {
+    async fn answer(self: Arc<Self>, flow: Flow, stream: TcpStream, queued: mpsc::Receiver<Vec<u8>>) {
+        if flow.transport != Transport::Tls {
+            return self.converse(flow, stream, queued).await;
+        }
+        match self.tls.accept(stream).await {
             Ok(stream) => self.converse(flow, stream, queued).await,
             Err(error) => {
                 tracing::debug!(%error, peer_ip = %flow.remote.ip(), "a TLS handshake failed");

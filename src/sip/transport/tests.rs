@@ -1,5 +1,5 @@
 use super::*;
-use crate::tls::{Identity, client_config, tests::Pair};
+use crate::tls::{Identity, Trust, tests::Pair};
 use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -32,12 +32,15 @@ impl Rig {
 
     /// On TLS, believing `pair`.
     fn believing(pair: &Pair, ip: &str) -> Self {
-        let connect = Some(client_config(&pair.cert).unwrap());
+        let connect = Some(Trust::File(pair.cert.clone()).into_connect());
         Self::secured(Transport::Tls, ip, Tls { accept: None, connect })
     }
 
+    /// Whoever is there, its certificate must be for its address.
     fn flow_to(&self, transport: Transport, other: &Rig) -> Flow {
-        self.transports.flow_to(transport, other.transports.local(transport).unwrap()).unwrap()
+        let there = other.transports.local(transport).unwrap();
+        self.transports.set_peers([(there, there.ip().to_string())].into());
+        self.transports.flow_to(transport, there).unwrap()
     }
 
     /// A question to `other`, and its answer.
@@ -153,6 +156,35 @@ async fn a_stranger_who_shows_another_certificate_is_told_nothing() {
     here.transports.send(Transmit { flow, bytes: MESSAGE.to_vec() });
     assert_eq!(here.failure().await, flow);
     there.failure().await;
+}
+
+#[tokio::test]
+async fn whose_certificate_is_for_another_name_is_told_nothing_and_who_has_no_name_is_not_connected_to() {
+    let pair = Pair::make();
+    let (mut here, mut there) = (Rig::believing(&pair, "127.0.0.1"), Rig::showing(&pair, "127.0.0.1"));
+    let flow = here.flow_to(Transport::Tls, &there);
+    for (name, connects) in [("sip.example.jp", true), ("127.0.0.2", true), ("no name", true), ("", false)] {
+        let peers = if connects { [(flow.remote, name.to_owned())].into() } else { BTreeMap::new() };
+        here.transports.set_peers(peers);
+        here.transports.send(Transmit { flow, bytes: MESSAGE.to_vec() });
+        assert_eq!(here.failure().await, flow, "{name}");
+        if connects {
+            there.failure().await;
+        }
+    }
+    here.transports.set_peers([(flow.remote, "localhost".to_owned())].into());
+    here.exchange(flow, &mut there).await;
+}
+
+#[tokio::test]
+async fn where_nothing_listens_for_tls_a_connection_leaves_all_the_same() {
+    let pair = Pair::make();
+    let mut there = Rig::showing(&pair, "127.0.0.1");
+    let tls = Tls { accept: None, connect: Some(Trust::File(pair.cert.clone()).into_connect()) };
+    let mut here = Rig::secured(Transport::Udp, "127.0.0.1", tls);
+    let flow = here.flow_to(Transport::Tls, &there);
+    assert_eq!(flow.local.to_string(), "127.0.0.1:5061");
+    here.exchange(flow, &mut there).await;
 }
 
 #[tokio::test]

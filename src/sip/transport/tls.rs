@@ -1,10 +1,10 @@
-//! RFC 3261 §26.3: handshakes, each within its time.
+//! RFC 3261 §26.3, RFC 5922: handshakes, each within its time.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::{
     TlsAcceptor, TlsConnector, client,
-    rustls::{ClientConfig, ServerConfig},
+    rustls::{ClientConfig, ServerConfig, pki_types::ServerName},
     server,
 };
 
@@ -15,9 +15,12 @@ pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Tls {
     /// Without it nobody can connect to us.
     pub accept: Option<Arc<ServerConfig>>,
-    /// Without it we connect to nobody: a phone is reached on the connection that it opened (RFC 5626 §5.3).
-    pub connect: Option<Arc<ClientConfig>>,
+    /// Without it we connect to nobody.
+    pub connect: Option<Believe>,
 }
+
+/// Whose certificates are believed: asked at each connection of ours, so that it may change.
+pub type Believe = Arc<dyn Fn() -> io::Result<Arc<ClientConfig>> + Send + Sync>;
 
 impl Tls {
     pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<server::TlsStream<TcpStream>> {
@@ -25,13 +28,10 @@ impl Tls {
         timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(stream)).await?
     }
 
-    /// The peer's certificate must name its address.
-    pub(super) async fn connect(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-    ) -> io::Result<client::TlsStream<TcpStream>> {
-        let config = self.connect.clone().ok_or(io::ErrorKind::Unsupported)?;
-        timeout(HANDSHAKE_TIMEOUT, TlsConnector::from(config).connect(peer.ip().into(), stream)).await?
+    /// The peer's certificate must be for `name`, a host name or an IP address.
+    pub(super) async fn connect(&self, stream: TcpStream, name: String) -> io::Result<client::TlsStream<TcpStream>> {
+        let believe = self.connect.as_ref().ok_or(io::ErrorKind::Unsupported)?;
+        let name = ServerName::try_from(name).map_err(io::Error::other)?;
+        timeout(HANDSHAKE_TIMEOUT, TlsConnector::from(believe()?).connect(name, stream)).await?
     }
 }

@@ -220,6 +220,7 @@ impl<P: MediaPorts> Embedded<P> {
         self.doubt(now, flow);
         self.endpoint.transport_failed(now.instant, flow);
         self.drain_endpoint(now);
+        self.trunk_connection_lost(now, flow);
     }
 
     pub fn command(&mut self, now: Now, command: Command) {

@@ -62,6 +62,8 @@ pub(super) struct Trunk {
     session: digest::Session,
     registration: Registration,
     ping: Ping,
+    /// How often in a row it did not answer.
+    unanswered: u32,
     reachable: Option<bool>,
     trouble: Option<Trouble>,
 }

@@ -24,8 +24,14 @@ const RETRY_ACCOUNT: Duration = Duration::from_secs(300);
 /// How often a trunk is asked whether it is there; it keeps the way through a NAT open, too.
 const PING_EVERY: Duration = Duration::from_secs(30);
 
-/// The same while it is not.
-const PING_EVERY_WHEN_DOWN: Duration = Duration::from_secs(10);
+/// The same while it is not, at first; twice as long each time that it does not answer.
+const PING_WHEN_DOWN: Duration = Duration::from_secs(10);
+
+/// At most (RFC 5626 §4.5 has the pattern).
+const PING_WHEN_DOWN_MAX: Duration = Duration::from_secs(120);
+
+/// How soon after a connection was lost the next one is opened: who closes each at once is not called in a circle.
+const RECONNECT: Duration = Duration::from_secs(1);
 
 /// How long it may take over its answer.
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
@@ -62,6 +68,13 @@ impl Registration {
         matches!(self.state, State::Held { .. } | State::Renewing { .. })
     }
 
+    /// What was tried in vain is tried now.
+    fn hurry(&mut self, now: Instant) {
+        if let State::Due(at) = &mut self.state {
+            *at = now.min(*at);
+        }
+    }
+
     fn due(&self) -> Option<Instant> {
         match self.state {
             State::Due(at) => Some(at),
@@ -79,6 +92,7 @@ impl Trunk {
         Self {
             registration: Registration { call_id: String::new(), cseq: 0, expires_s: EXPIRES_S, state },
             ping: Ping::Due(now),
+            unanswered: 0,
             session: Default::default(),
             reachable: entry.flow.is_none().then_some(false),
             trouble,
@@ -94,8 +108,12 @@ impl Trunk {
         Some(self.registration.due().map_or(ping, |due| due.min(ping)))
     }
 
-    pub(super) fn is_up(&mut self) {
+    pub(super) fn is_up(&mut self, now: Instant) {
         self.reachable = Some(true);
+        self.unanswered = 0;
+        if self.trouble == Some(Trouble::NoAnswer) {
+            self.registration.hurry(now);
+        }
         if matches!(self.trouble, Some(Trouble::NoAnswer | Trouble::Unavailable(_))) {
             self.trouble = None;
         }
@@ -107,7 +125,19 @@ impl Trunk {
         }
         self.reachable = Some(false);
         self.trouble = Some(trouble);
-        self.ping = Ping::Due(now + PING_EVERY_WHEN_DOWN);
+        let doubled = PING_WHEN_DOWN * 2_u32.saturating_pow(self.unanswered);
+        self.ping = Ping::Due(now + doubled.min(PING_WHEN_DOWN_MAX));
+        self.unanswered = self.unanswered.saturating_add(1);
+    }
+
+    /// A registrar knows us by the connection that we registered on (RFC 5626 §3.3), so that goes with it.
+    fn connection_lost(&mut self, now: Instant) {
+        if self.reachable != Some(false) {
+            self.ping = Ping::Due(now + RECONNECT);
+        }
+        if self.registration.is_held() {
+            self.registration.state = State::Due(now + RECONNECT);
+        }
     }
 }
 
@@ -123,6 +153,12 @@ impl<P: MediaPorts> Embedded<P> {
             self.tend_registration(now, &name);
             self.tend_ping(now, &name);
         }
+    }
+
+    /// The connection to a trunk is opened again, unless the trunk is known to be down: then when it is asked next.
+    pub(in super::super) fn trunk_connection_lost(&mut self, now: Now, flow: Flow) {
+        let lost = |trunk: &&mut Trunk| flow.transport.is_reliable() && trunk.entry.flow == Some(flow);
+        self.trunks.0.values_mut().filter(lost).for_each(|trunk| trunk.connection_lost(now.instant));
     }
 
     fn tend_registration(&mut self, now: Now, name: &TrunkName) {
@@ -176,7 +212,7 @@ impl<P: MediaPorts> Embedded<P> {
                 trunk.registration.state =
                     State::Held { renew_at: now.instant + granted * 4 / 5, until: now.instant + granted };
                 trunk.trouble = None;
-                trunk.is_up();
+                trunk.is_up(now.instant);
             }
             423 if let Some(longer) = longer_expires(response, trunk.registration.expires_s) => {
                 trunk.registration.expires_s = longer;
@@ -232,7 +268,7 @@ impl<P: MediaPorts> Embedded<P> {
             408 => trunk.is_down(now.instant, Trouble::NoAnswer),
             503 => trunk.is_down(now.instant, Trouble::Unavailable(503)),
             _ => {
-                trunk.is_up();
+                trunk.is_up(now.instant);
                 trunk.ping = Ping::Due(now.instant + PING_EVERY);
             }
         }

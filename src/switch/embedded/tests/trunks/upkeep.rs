@@ -72,3 +72,93 @@ fn a_trunk_that_is_as_it_was_keeps_its_registration() {
     rig.switch.set_trunks(rig.now, vec![]);
     assert!(rig.switch.trunks().is_empty());
 }
+
+/// `main`, reached over a stream.
+fn over_a_stream(transport: Transport) -> Rig {
+    let mut entry = with_account(true);
+    entry.flow = Some(Flow { transport, ..flow(MAIN) });
+    let mut rig = rig(vec![entry]);
+    rig.answer_all(transport);
+    assert_eq!((rig.reachable("main"), rig.switch.trunks()[0].registered), (Some(true), Some(true)));
+    rig
+}
+
+impl Rig {
+    /// 200 to whatever `main` was asked, on the connection that it was asked on; by method.
+    fn answer_all(&mut self, transport: Transport) -> Vec<String> {
+        let asked: Vec<Message> = self.inbox.drain(..).map(|(_, message)| message).collect();
+        let flow = Flow { transport, ..flow(MAIN) };
+        let answered = asked.iter().filter_map(|message| match message {
+            Message::Request(request) => {
+                self.switch.receive(self.now, flow, &Message::Response(request.reply(200, "")).to_bytes());
+                Some(request.method.to_string())
+            }
+            Message::Response(_) => None,
+        });
+        let answered = answered.collect();
+        self.drain();
+        answered
+    }
+
+    fn lose_connection(&mut self, transport: Transport) {
+        self.switch.transport_failed(self.now, Flow { transport, ..flow(MAIN) });
+        self.drain();
+    }
+}
+
+#[test]
+fn a_lost_connection_is_opened_again_and_registered_on_anew() {
+    for transport in [Transport::Tcp, Transport::Tls] {
+        let mut rig = over_a_stream(transport);
+        rig.lose_connection(transport);
+        assert!(rig.inbox.is_empty(), "who closes at once is not called in a circle");
+        rig.after(Duration::from_secs(1));
+        assert_eq!(rig.answer_all(transport), ["REGISTER", "OPTIONS"]);
+        assert_eq!((rig.reachable("main"), rig.switch.trunks()[0].registered), (Some(true), Some(true)));
+        rig.after(Duration::from_secs(29));
+        assert!(rig.inbox.is_empty(), "and from then on as ever");
+    }
+}
+
+#[test]
+fn a_datagram_that_cannot_be_sent_makes_no_registration_void() {
+    let mut rig = rig(vec![with_account(true)]);
+    rig.answer_all(Transport::Udp);
+    rig.lose_connection(Transport::Udp);
+    rig.after(Duration::from_secs(1));
+    assert!(rig.inbox.is_empty() && rig.switch.trunks()[0].registered == Some(true));
+}
+
+#[test]
+fn a_trunk_that_cannot_be_reached_is_asked_less_and_less_often() {
+    let mut rig = over_a_stream(Transport::Tls);
+    rig.lose_connection(Transport::Tls);
+    rig.after(Duration::from_secs(1));
+    let (mut asked_at, mut registrations) = (vec![], 0);
+    for second in 0..500 {
+        let words = rig.words(MAIN);
+        registrations += words.iter().filter(|word| *word == "REGISTER").count();
+        asked_at.extend(words.contains(&"OPTIONS".to_owned()).then_some(second));
+        rig.inbox.clear();
+        rig.lose_connection(Transport::Tls);
+        rig.after(Duration::from_secs(1));
+    }
+    assert_eq!(asked_at, [0, 10, 30, 70, 150, 270, 390]);
+    assert_eq!(registrations, 500 / 30 + 1);
+    assert_eq!((rig.reachable("main"), rig.trouble("main")), (Some(false), Some(Trouble::NoAnswer)));
+    assert_eq!(rig.switch.trunks()[0].registered, Some(false));
+}
+
+#[test]
+fn a_trunk_that_is_back_is_registered_with_at_once() {
+    let mut rig = over_a_stream(Transport::Tls);
+    rig.lose_connection(Transport::Tls);
+    rig.after(Duration::from_secs(1));
+    rig.inbox.clear();
+    rig.lose_connection(Transport::Tls);
+    rig.after(Duration::from_secs(10));
+    assert_eq!(rig.answer_all(Transport::Tls), ["OPTIONS"]);
+    rig.after(Duration::ZERO);
+    assert_eq!(rig.answer_all(Transport::Tls), ["REGISTER"]);
+    assert_eq!((rig.reachable("main"), rig.trouble("main")), (Some(true), None));
+}

@@ -474,6 +474,23 @@ fn check_tells_everything_that_is_wrong() {
 }
 
 #[test]
+fn check_tells_of_a_certificate_that_has_expired_and_of_authorities_that_are_none() {
+    let desk = Desk::furnished();
+    let mut params = rcgen::CertificateParams::new(["sip.example".to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let key = rcgen::KeyPair::generate().unwrap();
+    desk.write("cert.pem", &params.self_signed(&key).unwrap().pem());
+    desk.write("key.pem", &key.serialize_pem());
+    desk.write("ca.pem", "no certificate");
+    desk.write("sasayaki.toml", "[tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"\nca = \"ca.pem\"\n");
+    let told = desk.run("check");
+    assert_eq!(told.status, 1, "{}", told.out);
+    for part in ["cert.pem: the certificate has expired", "ca.pem: no certificate in it"] {
+        assert!(told.out.contains(part), "{part} in {}", told.out);
+    }
+}
+
+#[test]
 fn check_tells_of_a_changed_realm_and_of_a_lost_key() {
     let desk = Desk::furnished();
     desk.write("sasayaki.toml", "[sip]\ndomain = \"pbx.example.com\"\n");

@@ -7,7 +7,7 @@ use super::{
     config::{Config, ConfigError, Finding, ListenAddr, Loaded},
     dialplan_files, output,
 };
-use crate::tls::{Identity, Trust};
+use crate::tls::{Ending, Identity, Trust};
 use std::{net::SocketAddr, process::ExitCode};
 
 /// Prints each finding; status 1 when one of them would keep the engine from working.
@@ -40,8 +40,16 @@ async fn find(loaded: &Loaded) -> Vec<Finding> {
 
 fn certificate(config: &Config) -> Option<Finding> {
     let files = config.tls.as_ref()?;
-    let error = Identity::load(files.cert.clone(), files.key.clone()).err()?;
-    Some(Finding::error("tls", None, error.to_string()))
+    match Identity::load(files.cert.clone(), files.key.clone()) {
+        Err(error) => Some(Finding::error("tls", None, error.to_string())),
+        Ok(identity) => {
+            let (ending, place) = (identity.ending()?, files.cert.display().to_string());
+            Some(match ending {
+                Ending::Over => Finding::error(place, None, ending.to_string()),
+                Ending::In(_) => Finding::note(place, None, ending.to_string()),
+            })
+        }
+    }
 }
 
 /// Those that were named; without any of the system only who connects over TLS is kept from working.

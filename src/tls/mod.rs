@@ -4,8 +4,10 @@
 //! said, so that a renewed certificate needs no restart. Absent on purpose: sockets, and asking who connects to us for
 //! certificates.
 
+mod expiry;
 mod trust;
 
+pub use expiry::{Ending, Expiry};
 pub use trust::Trust;
 
 #[cfg(test)]
@@ -16,7 +18,7 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio_rustls::rustls::{
     self, ServerConfig,
@@ -28,6 +30,9 @@ use tokio_rustls::rustls::{
 
 /// How often the files are looked at.
 const WATCH_INTERVAL: Duration = Duration::from_secs(2);
+
+/// How often the log says that a certificate ends soon, in looks at the files: once a day.
+const LOOKS_BETWEEN_WARNINGS: u64 = 24 * 3600 / WATCH_INTERVAL.as_secs();
 
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
@@ -70,9 +75,12 @@ impl Identity {
         let (watched, mut seen) = (Arc::downgrade(self), self.stamps());
         let watch = async move {
             let mut clock = tokio::time::interval(WATCH_INTERVAL);
-            loop {
+            for look in 0_u64.. {
                 clock.tick().await;
                 let Some(identity) = watched.upgrade() else { return };
+                if look.is_multiple_of(LOOKS_BETWEEN_WARNINGS) {
+                    identity.warn_of_its_end();
+                }
                 let found = identity.stamps();
                 if found == seen {
                     continue;
@@ -86,6 +94,20 @@ impl Identity {
         };
         #[expect(clippy::disallowed_methods, reason = "the shell owns its tasks")]
         tokio::spawn(watch);
+    }
+
+    /// What is wrong with its time, or soon will be.
+    pub fn ending(&self) -> Option<Ending> {
+        let shown = self.shown.read().unwrap_or_else(PoisonError::into_inner);
+        #[expect(clippy::disallowed_methods, reason = "certificates are shell: they have a clock")]
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Expiry::of_chain(&shown.cert)?.ending(now.as_secs())
+    }
+
+    fn warn_of_its_end(&self) {
+        if let Some(ending) = self.ending() {
+            tracing::warn!(event = "certificate-expires", file = %self.cert.display(), "{ending}");
+        }
     }
 
     /// For connections to us: TLS 1.2 and 1.3, and no certificate asked of the peer.

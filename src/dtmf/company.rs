@@ -6,13 +6,13 @@
 
 use super::{
     inband::Past,
-    spectrum::{Folded, LINE_HZ, LINES, SPAN},
+    spectrum::{Folded, GROUP, LINE_HZ, LINES, Quarters, SPAN},
     track::{Presence, TRACK_HOPS},
 };
 
 /// What is left of the last 20 ms without the two tones.
 pub struct Company {
-    left: Folded,
+    left: Quarters,
     lines: [f32; LINES],
     overdriven: bool,
     /// The power of the two tones.
@@ -29,43 +29,51 @@ pub struct Traits {
     pub comb: f32,
 }
 
+impl Traits {
+    /// Of nothing, or not known.
+    pub const NONE: Self = Self { third: 0.0, comb: 0.0 };
+}
+
 impl Company {
-    /// `None` when more is left than `most`.
-    pub fn of(past: &Past, low_hz: f32, high_hz: f32, presence: &Presence, most: f32) -> Option<Self> {
-        let now = past.samples::<SPAN>(0)?;
+    /// When more is left than `most`, at least so much is left.
+    pub fn of(past: &Past, low_hz: f32, high_hz: f32, presence: &Presence, most: f32) -> Result<Self, f32> {
+        let now = past.samples::<SPAN>(0).ok_or(0.0)?;
         let mut left = Folded::of(now);
         let pair = 0.5 * (left.take_away(low_hz) + left.take_away(high_hz));
         let pair = pair.max(f32::MIN_POSITIVE);
         let all = left.power();
-        let mut company = Self { left, lines: [0.0; LINES], overdriven: false, pair, rest: all / pair };
+        let left = left.folded_again();
+        let mut lines = [0.0; LINES];
         if all <= NOTHING * pair {
-            return Some(company);
+            return Ok(Self { left, lines, overdriven: false, pair, rest: all / pair });
         }
-        let mut lines = company.left.powers(0..LOW_LINES);
+        left.measure(0..LOW_GROUPS, &mut lines);
         let low: f32 = lines[FIRST_LINE..HIGH_LINE].iter().sum();
         let high = all - 0.5 * lines[0] - lines[1..HIGH_LINE].iter().sum::<f32>();
         if high > most * pair {
-            return None;
+            return Err(high / pair);
         }
         lines[..FIRST_LINE].fill(0.0);
         let fresh = if low > NOTHING * pair && presence.begins() {
-            let before = Before::of(past, presence.hops + 2)?;
+            let before = Before::of(past, presence.hops + 2).ok_or(0.0)?;
             before.take_from(&mut lines);
             before.fresh(low)
         } else {
             low
         };
-        company.overdriven = now.iter().filter(|sample| sample.abs() >= CLIPPED).count() >= SPAN / 10;
-        company.lines = lines;
-        company.rest = (high + fresh).max(0.0) / pair;
-        (company.rest <= most).then_some(company)
+        let rest = (high + fresh).max(0.0) / pair;
+        if rest > most {
+            return Err(rest);
+        }
+        let overdriven = now.iter().filter(|sample| sample.abs() >= CLIPPED).count() >= SPAN / 10;
+        Ok(Self { left, lines, overdriven, pair, rest })
     }
 
     pub fn traits(mut self, low_hz: f32, high_hz: f32) -> Traits {
         if self.rest <= NOTHING {
-            return Traits { third: 0.0, comb: 0.0 };
+            return Traits::NONE;
         }
-        self.lines[LOW_LINES..].copy_from_slice(&self.left.powers(LOW_LINES..LINES)[LOW_LINES..]);
+        self.left.measure(LOW_GROUPS..LINES / GROUP, &mut self.lines);
         let third = self.lines.windows(3).map(|three| three.iter().sum()).fold(0.0, f32::max) / self.pair;
         let comb = if self.overdriven { 0.0 } else { comb(&self.lines, low_hz, high_hz) / self.pair };
         Traits { third, comb }
@@ -83,7 +91,8 @@ impl Before {
     fn of(past: &Past, hops: usize) -> Option<Self> {
         let mut before = Self { lines: [0.0; LINES], least: f32::MAX, most: 0.0 };
         for ago in hops..hops + BEFORE_HOPS {
-            let lines = Folded::of(past.samples(ago)?).powers(0..LOW_LINES);
+            let mut lines = [0.0; LINES];
+            Folded::of(past.samples(ago)?).folded_again().measure(0..LOW_GROUPS, &mut lines);
             let sum = lines[FIRST_LINE..HIGH_LINE].iter().sum();
             before.least = before.least.min(sum);
             before.most = before.most.max(sum);
@@ -136,8 +145,8 @@ fn comb(lines: &[f32; LINES], low_hz: f32, high_hz: f32) -> f32 {
 const FIRST_LINE: usize = 5;
 /// From 600 Hz on nothing is excused.
 const HIGH_LINE: usize = 12;
-/// The low lines, as the spectrum gives them: in eights.
-const LOW_LINES: usize = 16;
+/// The low lines are all in the first group.
+const LOW_GROUPS: usize = HIGH_LINE.div_ceil(GROUP);
 /// Less than this part of the tones is not looked into (−20 dB).
 const NOTHING: f32 = 0.01;
 /// How far before the tones is looked back, from where they began: 45 ms.

@@ -5,8 +5,9 @@
 
 use super::{
     bank::{self, Bins, HOP, WINDOW},
-    judge::{self, Key},
+    judge,
     press::Presses,
+    suspect::Suspect,
 };
 use crate::model::Digit;
 
@@ -17,26 +18,6 @@ pub struct InBand {
     suspect: Suspect,
     /// How often in a row the last packet was heard again.
     repeats: u32,
-}
-
-/// What may become a press.
-#[derive(Default)]
-struct Suspect {
-    key: Option<Key>,
-    /// For so many hops now.
-    hops: u32,
-}
-
-impl Suspect {
-    fn watch(&mut self, key: Option<Key>) {
-        self.hops = if self.key == key { self.hops.saturating_add(1) } else { 0 };
-        self.key = key;
-    }
-
-    /// What was refused for long is looked at less often: judging is dear where it is in vain.
-    fn is_due(&self) -> bool {
-        self.hops < PROMPTLY_HOPS || self.hops.is_multiple_of(SELDOM_HOPS)
-    }
 }
 
 impl Default for InBand {
@@ -93,8 +74,14 @@ impl InBand {
         let strongest = judge::strongest(&self.past);
         let held = self.presses.hold(&self.past, strongest);
         self.suspect.watch(strongest.filter(|key| Some(*key) != held));
-        let key = self.suspect.key.filter(|_| self.suspect.is_due())?;
-        self.presses.begin(judge::judge(&self.past, key)?)
+        let key = self.suspect.due(&self.past)?;
+        match judge::judge(&self.past, key) {
+            Ok(sound) => self.presses.begin(sound),
+            Err(refusal) => {
+                self.suspect.refuse(&self.past, refusal);
+                None
+            }
+        }
     }
 }
 
@@ -203,10 +190,6 @@ impl Past {
 
 /// Hops that are remembered: 80 ms of a tone, and what was 45 ms before it.
 pub const HOPS: usize = 32;
-/// 50 ms, about as long as the shortest keys last: so long every hop is judged. Rows: white and pink noise.
-const PROMPTLY_HOPS: u32 = 10;
-/// 20 ms: so often what has sounded for longer. More often costs more and finds no more. Rows: channels, prompt leak.
-const SELDOM_HOPS: u32 = 4;
 /// 60 ms: three frames. A pause between two presses is hardly shorter (40 ms are the least that Q.24 knows), so in more
 /// than this there may have been one. Row: frames lost.
 const MAX_LOST: usize = 480;
@@ -278,6 +261,19 @@ mod tests {
             sine(770.0).zip(sine(1336.0)).zip(sine(2200.0)).map(|((a, b), c)| (a + b + c) as i16).collect();
         assert_eq!(heard(&low, 160), "");
         assert_eq!(heard(&three, 160), "");
+    }
+
+    /// What is in such company is hardly looked at any more when that goes, but that it goes is seen.
+    #[test]
+    fn a_key_is_heard_as_soon_as_its_company_goes() {
+        let third = |n: usize| 5000.0 * (std::f32::consts::TAU * 2200.0 * n as f32 / bank::RATE).sin();
+        let accompanied = |ms: usize| -> Vec<i16> {
+            let company = |(n, key): (usize, &i16)| key + if n < ms * 8 { third(n) as i16 } else { 0 };
+            press('5', 340).iter().enumerate().map(company).collect()
+        };
+        assert_eq!(heard(&accompanied(340), 160), "");
+        assert_eq!(heard(&accompanied(230), 160), "5");
+        assert_eq!(heard(&accompanied(230)[..(230 + 60) * 8], 160), "5");
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use super::{
     bank::{self, Bins, TONES},
-    company::Company,
+    company::{Company, Traits},
     inband::Past,
+    spectrum::mean_square,
     track::{LINE_HOPS, Presence, Track},
 };
 
@@ -24,7 +25,8 @@ pub struct Sound {
 
 /// The strongest row and column of the last 20 ms, when they stand out and are in balance.
 pub fn strongest(past: &Past) -> Option<Key> {
-    let powers = powers_of_20_ms(past.bins(2), past.bins(1), past.bins(0));
+    let (first, second, third) = (past.bins(2), past.bins(1), past.bins(0));
+    let powers = std::array::from_fn(|tone| power_of_20_ms(first, second, third, tone));
     let low = leader(&powers, 0)?;
     let high = leader(&powers, 4)?;
     let (row, column) = (powers[low], powers[high]);
@@ -34,12 +36,10 @@ pub fn strongest(past: &Past) -> Option<Key> {
 }
 
 /// Three windows of 10 ms, weighed 1 : 2 : 1, see as sharply as one of 20 ms.
-fn powers_of_20_ms(first: &Bins, second: &Bins, third: &Bins) -> [f32; TONES] {
-    std::array::from_fn(|tone| {
-        let re = 0.5 * second.re[tone] + 0.25 * (first.re[tone] + third.re[tone]);
-        let im = 0.5 * second.im[tone] + 0.25 * (first.im[tone] + third.im[tone]);
-        re * re + im * im
-    })
+fn power_of_20_ms(first: &Bins, second: &Bins, third: &Bins, tone: usize) -> f32 {
+    let re = 0.5 * second.re[tone] + 0.25 * (first.re[tone] + third.re[tone]);
+    let im = 0.5 * second.im[tone] + 0.25 * (first.im[tone] + third.im[tone]);
+    re * re + im * im
 }
 
 /// The strongest of the four tones from `first` on, when no other comes near.
@@ -50,29 +50,51 @@ fn leader(powers: &[f32; TONES], first: usize) -> Option<usize> {
     alone.then_some(best)
 }
 
+/// Why it is no key.
+#[derive(Clone, Copy)]
+pub enum Refusal {
+    /// It may be one when it lasts.
+    NotYet,
+    /// It stays none, however long it lasts, unless so much of its company goes, as a part of the power of the two tones.
+    UnlessGone(f32),
+}
+
+/// How much sounds in all in the last 20 ms, as a part of the power of the two tones: cheap, and enough to see company go.
+pub fn fullness(past: &Past, key: Key) -> f32 {
+    let (first, second, third) = (past.bins(2), past.bins(1), past.bins(0));
+    let pair = 0.5 * (power_of_20_ms(first, second, third, key.low) + power_of_20_ms(first, second, third, key.high));
+    past.samples(0).map_or(0.0, |samples| mean_square(samples) / pair.max(f32::MIN_POSITIVE))
+}
+
 /// The key, when it has sounded for long enough, truly enough and alone enough.
-pub fn judge(past: &Past, key: Key) -> Option<Sound> {
+pub fn judge(past: &Past, key: Key) -> Result<Sound, Refusal> {
     let low = Track::of(past, key.low);
     let high = Track::of(past, key.high);
     let presence = Presence::of(&low, &high);
     if presence.sum < MIN_HOPS || presence.hops < LINE_HOPS || low.peak.min(high.peak) < MIN_PEAK {
-        return None;
+        return Err(Refusal::NotYet);
     }
     let (low_line, high_line) = (low.line(past), high.line(past));
     let (low_hz, high_hz) = (bank::hz(key.low), bank::hz(key.high));
     let off = (low_line.off_hz.abs() / low_hz).max(high_line.off_hz.abs() / high_hz);
     let unrest = low_line.unrest.max(high_line.unrest);
-    let cases = CASES.iter().filter(|case| case.fits_tones(&presence, off, unrest));
-    let most = cases.clone().map(|case| case.rest).reduce(f32::max)?;
-    let (low_hz, high_hz) = (low_hz + low_line.off_hz, high_hz + high_line.off_hz);
-    let company = Company::of(past, low_hz, high_hz, &presence, most)?;
-    let rest = company.rest;
-    let cases = cases.filter(|case| rest <= case.rest);
-    let evident = cases.clone().any(Case::bears_anything) || {
-        let traits = company.traits(low_hz, high_hz);
-        cases.clone().any(|case| traits.third <= case.third && traits.comb <= case.comb)
+    let possible = CASES.iter().filter(|case| case.may_fit_tones(&presence, off, unrest));
+    let refusal = |rest: f32, traits: &Traits| {
+        let excess = possible.clone().map(|case| case.excess(rest, traits)).fold(f32::INFINITY, f32::min);
+        if excess > CLEARLY { Refusal::UnlessGone(excess) } else { Refusal::NotYet }
     };
-    evident.then_some(Sound { key, low: low.peak, high: high.peak })
+    let cases = possible.clone().filter(|case| case.fits_tones(&presence, off, unrest));
+    let most = cases.clone().map(|case| case.rest).reduce(f32::max).ok_or(Refusal::NotYet)?;
+    let (low_hz, high_hz) = (low_hz + low_line.off_hz, high_hz + high_line.off_hz);
+    let company = Company::of(past, low_hz, high_hz, &presence, most).map_err(|rest| refusal(rest, &Traits::NONE))?;
+    let rest = company.rest;
+    let sound = Sound { key, low: low.peak, high: high.peak };
+    if cases.clone().any(|case| case.bears_anything() && rest <= case.rest) {
+        return Ok(sound);
+    }
+    let traits = company.traits(low_hz, high_hz);
+    let evident = cases.clone().any(|case| case.excess(rest, &traits) <= 0.0);
+    if evident { Ok(sound) } else { Err(refusal(rest, &traits)) }
 }
 
 /// What a key may look like. The worse its company, the longer and the truer it has to be.
@@ -93,10 +115,17 @@ struct Case {
 
 impl Case {
     fn fits_tones(&self, presence: &Presence, off: f32, unrest: f32) -> bool {
-        presence.sum >= self.hops
-            && off <= self.off
-            && unrest <= self.unrest
-            && (!self.switched || presence.rise.is_some_and(|hops| hops <= 1))
+        presence.sum >= self.hops && off <= self.off && unrest <= self.unrest
+    }
+
+    /// Whether these tones may come to fit when they last: how they began stays, and so does what a straight line is off.
+    fn may_fit_tones(&self, presence: &Presence, off: f32, unrest: f32) -> bool {
+        (!self.switched || presence.rise.is_some_and(|hops| hops <= 1)) && (off <= self.off || unrest > STRAIGHT)
+    }
+
+    /// How much of the company is more than it bears, as a part of the two tones.
+    fn excess(&self, rest: f32, traits: &Traits) -> f32 {
+        (rest - self.rest).max(traits.third - self.third).max(traits.comb - self.comb)
     }
 
     /// Whether so little is left that it does not matter what it is.
@@ -134,3 +163,7 @@ const MIN_HOPS: f32 = 4.9;
 const MAX_OFF: f32 = 0.0225;
 /// In radians: more and there is no line through the phases. Rows: GSM, near-DTMF.
 const MAX_UNREST: f32 = 0.4;
+/// In radians, as of two tones and nothing else: what such a line is off is true to 1 Hz. Row: channels.
+const STRAIGHT: f32 = 0.06;
+/// −17 dB: what is above a bound by less may be below it at the next look. Rows: noise, channels.
+const CLEARLY: f32 = 0.02;

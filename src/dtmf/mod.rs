@@ -16,6 +16,7 @@ mod press;
 mod receiver;
 mod sender;
 mod spectrum;
+mod suspect;
 #[cfg(test)]
 mod tests;
 pub mod tone;

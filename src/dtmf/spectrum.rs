@@ -46,8 +46,7 @@ impl Folded {
         POWER_SCALE * (product(&self.even, &self.even) + product(&self.odd, &self.odd))
     }
 
-    /// The power of each line of a range of sixteen or a multiple; all lines together are the power of the samples.
-    pub fn powers(&self, lines: Range<usize>) -> [f32; LINES] {
+    pub fn folded_again(&self) -> Quarters {
         let mut quarters = Quarters {
             even_cos: [0.0; QUARTER],
             even_sin: [0.0; QUARTER],
@@ -60,34 +59,56 @@ impl Folded {
             (quarters.even_cos[n], quarters.odd_cos[n]) = (even + far_even, even - far_even);
             (quarters.even_sin[n], quarters.odd_sin[n]) = (odd - far_odd, odd + far_odd);
         }
-        let mut powers = [0.0; LINES];
-        for (group, table) in TABLE.lines.iter().enumerate().take(lines.end / GROUP).skip(lines.start / GROUP) {
-            let (mut even_re, mut even_im) = ([0f32; LANES], [0f32; LANES]);
-            let (mut odd_re, mut odd_im) = ([0f32; LANES], [0f32; LANES]);
-            for (n, waves) in table.iter().enumerate() {
-                for lane in 0..LANES {
-                    even_re[lane] += quarters.even_cos[n] * waves.even_cos[lane];
-                    even_im[lane] += quarters.even_sin[n] * waves.even_sin[lane];
-                    odd_re[lane] += quarters.odd_cos[n] * waves.odd_cos[lane];
-                    odd_im[lane] += quarters.odd_sin[n] * waves.odd_sin[lane];
-                }
-            }
-            for lane in 0..LANES {
-                let first = group * GROUP + 2 * lane;
-                powers[first] = even_re[lane] * even_re[lane] + even_im[lane] * even_im[lane];
-                powers[first + 1] = odd_re[lane] * odd_re[lane] + odd_im[lane] * odd_im[lane];
-            }
-        }
-        powers
+        quarters
     }
 }
 
+/// The mean square of samples under the curve, as [`Folded::power`] gives it, for less.
+pub fn mean_square(samples: &[f32; SPAN]) -> f32 {
+    let mut sums = [0f32; LANES];
+    for (samples, weights) in samples.chunks_exact(LANES).zip(TABLE.weights.chunks_exact(LANES)) {
+        for lane in 0..LANES {
+            sums[lane] += samples[lane] * samples[lane] * weights[lane];
+        }
+    }
+    sums.iter().sum()
+}
+
 /// Folded twice: what the cosines and sines of the even lines see, and of the odd ones.
-struct Quarters {
+pub struct Quarters {
     even_cos: [f32; QUARTER],
     even_sin: [f32; QUARTER],
     odd_cos: [f32; QUARTER],
     odd_sin: [f32; QUARTER],
+}
+
+impl Quarters {
+    /// Measures the power of each line of some groups of sixteen; all lines together are the power of the samples.
+    pub fn measure(&self, groups: Range<usize>, powers: &mut [f32; LINES]) {
+        let powers = powers[groups.start * GROUP..].chunks_exact_mut(GROUP);
+        for (powers, table) in powers.zip(&TABLE.lines[groups]) {
+            let [even_re, even_im, odd_re, odd_im] = self.correlate(table);
+            for (lane, pair) in powers.chunks_exact_mut(2).enumerate() {
+                pair[0] = even_re[lane] * even_re[lane] + even_im[lane] * even_im[lane];
+                pair[1] = odd_re[lane] * odd_re[lane] + odd_im[lane] * odd_im[lane];
+            }
+        }
+    }
+
+    /// Not inlined: beside the powers, of which each second is an even line, the vectors are not made of neighbours.
+    #[inline(never)]
+    fn correlate(&self, table: &[Waves; QUARTER]) -> [[f32; LANES]; 4] {
+        let mut sums = [[0f32; LANES]; 4];
+        for (n, Waves(waves)) in table.iter().enumerate() {
+            let samples = [self.even_cos[n], self.even_sin[n], self.odd_cos[n], self.odd_sin[n]];
+            for kind in 0..4 {
+                for lane in 0..LANES {
+                    sums[kind][lane] += samples[kind] * waves[kind][lane];
+                }
+            }
+        }
+        sums
+    }
 }
 
 fn product(a: &[f32; HALF], b: &[f32; HALF]) -> f32 {
@@ -132,43 +153,44 @@ const QUARTER: usize = HALF / 2;
 /// Samples, or lines of one kind, at a time.
 const LANES: usize = 8;
 /// Lines that are measured together: even and odd ones.
-const GROUP: usize = 2 * LANES;
+pub const GROUP: usize = 2 * LANES;
 /// The mean of a squared Hann curve is 3/8, `hann` is scaled, and a fold holds each square twice.
 const POWER_SCALE: f32 = (SPAN as f64 / (16.0 * 0.375 * 2.0)) as f32;
 
 struct Table {
     /// The curve from the centre on, scaled so that a sine correlates to its peak.
     hann: [f32; HALF],
+    /// The curve squared, from end to end, scaled so that all of it is one.
+    weights: [f32; SPAN],
     /// For each sixteen lines, for each distance from the centre.
     lines: [[Waves; QUARTER]; LINES / GROUP],
 }
 
-struct Waves {
-    even_cos: [f32; LANES],
-    even_sin: [f32; LANES],
-    odd_cos: [f32; LANES],
-    odd_sin: [f32; LANES],
-}
+/// Cosines and sines of the even lines, then of the odd ones; aligned as vectors are.
+#[repr(align(16))]
+struct Waves([[f32; LANES]; 4]);
 
 static TABLE: LazyLock<Box<Table>> = LazyLock::new(|| {
     let span = SPAN as f64;
     let distance = |n: usize| n as f64 + 0.5;
     let hann = |n: usize| (4.0 / span * (0.5 + 0.5 * (WIDE_TAU * distance(n) / span).cos())) as f32;
+    let weight = |n: usize| (8.0 / 3.0 / span * (std::f64::consts::PI * (n as f64 + 0.5) / span).sin().powi(4)) as f32;
     // A line and its negative twin share the power; `hann` is scaled.
     let scale = (2.0 / (span * span * 0.375)).sqrt() * span / 4.0;
     let waves = |first: usize, n: usize| {
         let angle = |line: usize| WIDE_TAU * line as f64 * distance(n) / span;
         let cos = |line: usize| (scale * angle(line).cos()) as f32;
         let sin = |line: usize| (scale * angle(line).sin()) as f32;
-        Waves {
-            even_cos: std::array::from_fn(|lane| cos(first + 2 * lane)),
-            even_sin: std::array::from_fn(|lane| sin(first + 2 * lane)),
-            odd_cos: std::array::from_fn(|lane| cos(first + 2 * lane + 1)),
-            odd_sin: std::array::from_fn(|lane| sin(first + 2 * lane + 1)),
-        }
+        Waves([
+            std::array::from_fn(|lane| cos(first + 2 * lane)),
+            std::array::from_fn(|lane| sin(first + 2 * lane)),
+            std::array::from_fn(|lane| cos(first + 2 * lane + 1)),
+            std::array::from_fn(|lane| sin(first + 2 * lane + 1)),
+        ])
     };
     Box::new(Table {
         hann: std::array::from_fn(hann),
+        weights: std::array::from_fn(weight),
         lines: std::array::from_fn(|group| std::array::from_fn(|n| waves(GROUP * group, n))),
     })
 });
@@ -184,11 +206,14 @@ mod tests {
     #[test]
     fn the_lines_of_a_sine_stand_at_its_frequency_and_add_up_to_its_power() {
         for line in 3..LINES - 3 {
-            let folded = Folded::of(&sine(line as f32 * LINE_HZ, 100.0, line as f32));
-            let lines = folded.powers(0..LINES);
+            let samples = sine(line as f32 * LINE_HZ, 100.0, line as f32);
+            let folded = Folded::of(&samples);
+            let mut lines = [0.0; LINES];
+            folded.folded_again().measure(0..LINES / GROUP, &mut lines);
             let near: f32 = lines[line - 1..=line + 1].iter().sum();
             assert!((near - 5000.0).abs() < 5.0 && lines[line] > 0.6 * near, "line {line}: {near}");
             assert!((folded.power() - 5000.0).abs() < 5.0, "line {line}: {}", folded.power());
+            assert!((mean_square(&samples) - 5000.0).abs() < 5.0, "line {line}: {}", mean_square(&samples));
         }
     }
 

@@ -1,0 +1,63 @@
+//! What may become a press, and when it is worth judging: that is dear, and in speech and song mostly in vain.
+
+use super::{
+    inband::Past,
+    judge::{self, Key, Refusal},
+};
+
+#[derive(Default)]
+pub struct Suspect {
+    key: Option<Key>,
+    /// For so many hops now.
+    hops: u32,
+    /// It is judged again when it has lasted for so many,
+    due_hops: u32,
+    /// or when less than this sounds in all, as a part of its two tones.
+    fullness: f32,
+}
+
+impl Suspect {
+    pub fn watch(&mut self, key: Option<Key>) {
+        if self.key == key {
+            self.hops = self.hops.saturating_add(1);
+        } else {
+            *self = Self { key, ..Self::default() };
+        }
+    }
+
+    /// The key that is to be judged now.
+    pub fn due(&self, past: &Past) -> Option<Key> {
+        let looks = self.hops < PROMPTLY_HOPS || self.hops.is_multiple_of(LOOK_HOPS);
+        self.key.filter(|key| self.hops >= self.due_hops || looks && judge::fullness(past, *key) < self.fullness)
+    }
+
+    /// What was refused for long is looked at less often; what is in company that no case bears, hardly, unless some of that goes.
+    pub fn refuse(&mut self, past: &Past, refusal: Refusal) {
+        let promptly = self.hops < PROMPTLY_HOPS;
+        let (wait_hops, fullness) = match refusal {
+            Refusal::NotYet => (if promptly { 1 } else { SELDOM_HOPS }, 0.0),
+            Refusal::UnlessGone(excess) => {
+                let fullness = self.key.map_or(0.0, |key| judge::fullness(past, key));
+                let fall = (GONE * excess).min(CHANGED * fullness);
+                (if promptly { HARDLY_HOPS } else { RARELY_HOPS }, fullness - fall)
+            }
+        };
+        (self.due_hops, self.fullness) = (self.hops.saturating_add(wait_hops), fullness);
+    }
+}
+
+/// 50 ms, about as long as the shortest keys last: so long every hop is judged. Rows: white and pink noise.
+const PROMPTLY_HOPS: u32 = 10;
+/// 20 ms: so often what has sounded for longer. More often costs more and finds no more. Rows: channels, prompt leak.
+const SELDOM_HOPS: u32 = 4;
+/// 10 ms: so often, of the first 50, what no case bears. More seldom misses keys of which frames were repeated. Rows: noise, frames
+/// repeated.
+const HARDLY_HOPS: u32 = 2;
+/// 160 ms: so often what no case bears and has sounded for longer. Row: channels.
+const RARELY_HOPS: u32 = 32;
+/// 10 ms: so often it is seen whether some of that has gone, of what has sounded for longer. Row: channels.
+const LOOK_HOPS: u32 = 2;
+/// This part of what is too much goes before it is worth a look: what is looked at trails what sounds. Rows: channels, noise.
+const GONE: f32 = 0.7;
+/// A tenth less in all is another sound, however much too much there was. Row: frames repeated.
+const CHANGED: f32 = 0.1;

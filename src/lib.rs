@@ -21,6 +21,8 @@ pub mod audit;
 #[cfg(feature = "shell")]
 pub mod cli;
 #[cfg(feature = "shell")]
+pub mod console;
+#[cfg(feature = "shell")]
 pub mod engine;
 #[cfg(feature = "shell")]
 pub mod phone;

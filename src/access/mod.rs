@@ -8,6 +8,7 @@ pub mod lockout;
 pub mod order;
 pub mod password;
 pub mod right;
+pub mod screen;
 pub mod sign_in;
 pub mod target;
 

@@ -90,6 +90,8 @@ pub struct IvrLimits {
 pub struct Console {
     /// `None`: off.
     pub listen: Option<SocketAddr>,
+    /// Somebody in front of it speaks TLS, and it none.
+    pub behind_proxy: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,8 @@ use super::{
     dialplan_files, logging, office,
 };
 use crate::{
-    engine::{Engine, Options, prompts},
+    console::{self, Console},
+    engine::{Engine, Handle, Options, prompts},
     ivr::IvrConfig,
     media::{clip::Clips, ports::Ports},
     sip::{Transport, digest::Algorithm, transport::Tls},
@@ -24,14 +25,27 @@ pub async fn serve(loaded: Loaded, drain_seconds: u64) -> anyhow::Result<()> {
     }
     let store = office::open_store(&config).await?;
     warn_of_other_realms(&store).await?;
-    let engine = Engine::start(options(&config, Duration::from_secs(drain_seconds))?, store).await?;
+    let engine = Engine::start(options(&config, Duration::from_secs(drain_seconds))?, store.clone()).await?;
     for transport in Transport::ALL {
         if let Some(address) = engine.local(transport) {
             tracing::info!(transport = transport.as_str(), %address, "listening");
         }
     }
+    let console = console(&config, store, engine.handle()).await?;
+    if let Some(console) = &console {
+        tracing::info!(address = %console.local(), "the console is listening");
+    }
     engine.run(stop_signal()?).await;
+    drop(console);
     Ok(())
+}
+
+/// `None`: it is switched off.
+async fn console(config: &Config, store: Store, engine: Handle) -> anyhow::Result<Option<Console>> {
+    let Some(listen) = config.console.listen else { return Ok(None) };
+    let behind_proxy = config.console.behind_proxy;
+    let tls = if behind_proxy { None } else { identity(config)? };
+    Ok(Some(Console::start(console::Options { listen, tls, behind_proxy }, store, engine).await?))
 }
 
 /// Everything the engine needs, read and checked.
@@ -77,10 +91,15 @@ pub fn clips(config: &Config) -> anyhow::Result<Clips> {
 /// The certificate is read even where nothing shows it yet: a bad one is better known now.
 fn tls(config: &Config) -> anyhow::Result<Tls> {
     let connect = Some(config.trust.clone().into_connect());
-    let Some(files) = &config.tls else { return Ok(Tls { accept: None, connect }) };
+    Ok(Tls { accept: identity(config)?.map(|identity| identity.server_config()), connect })
+}
+
+/// The certificate shown; `None`: there is none.
+fn identity(config: &Config) -> anyhow::Result<Option<Arc<Identity>>> {
+    let Some(files) = &config.tls else { return Ok(None) };
     let identity = Identity::load(files.cert.clone(), files.key.clone())?;
     identity.keep_fresh();
-    Ok(Tls { accept: Some(identity.server_config()), connect })
+    Ok(Some(identity))
 }
 
 fn listen(address: &ListenAddr) -> (Transport, SocketAddr) {

@@ -2,6 +2,7 @@
 
 use crate::model::{AccountId, ExtensionNumber, Mode, Refusal};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A longer line is refused.
 pub const MAX_REQUEST_BYTES: usize = 4096;
@@ -14,6 +15,10 @@ pub enum Request {
     Calls,
     Sessions,
     Trunks,
+    /// Whether calls can be made: answered by the loop that answers SIP, and only `ok` while RTP ports are free.
+    Health,
+    /// What was counted since the start.
+    Figures,
     /// A session, or an order of a screen.
     EndSession {
         id: String,
@@ -55,6 +60,8 @@ pub struct Answer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hearings: Option<Vec<Hearing>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub figures: Option<Figures>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Beside `error`: the stable word of a refusal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -84,6 +91,10 @@ impl Answer {
 
     pub fn hearings(rows: Vec<Hearing>) -> Self {
         Self { ok: true, hearings: Some(rows), ..Self::default() }
+    }
+
+    pub fn figures(figures: Figures) -> Self {
+        Self { ok: true, figures: Some(figures), ..Self::default() }
     }
 
     pub fn refused(refusal: Refusal) -> Self {
@@ -159,6 +170,23 @@ pub struct Hearing {
     /// Whether it must be heard.
     pub expected: bool,
     pub right: bool,
+}
+
+/// What was counted since the start of the engine. Nothing of it tells of a person.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Sign-ins by keypad, by their outcome: `signed-in`, or the stable word of a refusal.
+    pub sign_ins: BTreeMap<String, u64>,
+    /// Responses to requests in SIP, by method and status.
+    pub sip: Vec<(String, u16, u64)>,
+    pub rtp_packets_in: u64,
+    pub rtp_packets_out: u64,
+    /// The network did not take them.
+    pub rtp_packets_unsent: u64,
+    /// Ticks of the mixer that came late, and those that were left out for it.
+    pub mixer_late_ticks: u64,
+    pub mixer_skipped_ticks: u64,
+    pub media_legs: u64,
 }
 
 /// How far an order of a screen has come.

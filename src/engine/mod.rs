@@ -7,6 +7,7 @@
 mod clock;
 pub mod control;
 pub mod desk;
+mod figures;
 mod ledger;
 mod news;
 mod orders;
@@ -23,3 +24,4 @@ mod trunks;
 mod work;
 
 pub use run::{Engine, Options};
+pub use socket::Handle;

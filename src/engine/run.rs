@@ -2,6 +2,7 @@ use super::{
     clock,
     control::{Answer, Hearing, Listen, Request},
     desk::{self, Desk, Order, Reply, SessionView},
+    figures::{self, SignIns},
     ledger::Ledger,
     news,
     orders::Orders,
@@ -10,7 +11,7 @@ use super::{
     scribe::Scribe,
     selftest::{NoTest, SelfTest},
     snapshot::{bindings, directory, kept},
-    socket::{self, Asked},
+    socket::{self, Asked, Handle},
     trunks::{self, Addresses, Found},
     work,
 };
@@ -95,7 +96,11 @@ pub struct Engine {
     media_events: mpsc::Receiver<media::Event>,
     done: mpsc::Sender<Done>,
     work_done: mpsc::Receiver<Done>,
+    /// Bound for a moment to see whether a call would find a pair.
+    spare_ports: Ports,
+    handle: Handle,
     asked: mpsc::Receiver<Asked>,
+    sign_ins: SignIns,
     news: mpsc::Receiver<Vec<store::Change>>,
     poke: Arc<Notify>,
     recheck: Interval,
@@ -154,7 +159,7 @@ impl Engine {
     pub async fn start(options: Options, store: Store) -> anyhow::Result<Engine> {
         let mut entropy = Entropy::from_seed(os_random());
         let (transports, inbound) = Transports::bind(&options.listen, options.tls)?;
-        let asked = socket::listen(&options.control_socket)?;
+        let (handle, asked) = socket::listen(&options.control_socket)?;
         let left = store.end_open_sessions(clock::now().unix_ms, EndCause::EngineDied).await?;
         if left > 0 {
             tracing::warn!(sessions = left, "the last run was cut off: its sessions are written down as ended");
@@ -169,6 +174,7 @@ impl Engine {
         // Followed before anything is read, so that no change falls between.
         let poke = Arc::new(Notify::new());
         let news = news::follow(store.clone(), Arc::clone(&poke)).await?;
+        let spare_ports = options.rtp.clone();
         let mut registrar = Registrar::new(RegistrarConfig::default());
         registrar.load(bindings(&store, clock::now().unix_ms).await?);
         let ports = LegOpener::new(options.rtp, Arc::clone(&media));
@@ -211,7 +217,10 @@ impl Engine {
             media_events,
             done,
             work_done,
+            spare_ports,
+            handle,
             asked,
+            sign_ins: SignIns::default(),
             news,
             poke,
             recheck: interval(RECHECK_INTERVAL),
@@ -229,6 +238,11 @@ impl Engine {
     /// The address that a transport listens on, the port filled in.
     pub fn local(&self, transport: Transport) -> Option<SocketAddr> {
         self.transports.local(transport)
+    }
+
+    /// By which the rest of the process asks it, for as long as it runs.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
     }
 
     /// Runs until `stop` is ready, then lets running calls end by themselves, for as long as the drain allows.
@@ -383,6 +397,9 @@ impl Engine {
             Done::Reply(leg, reply) => {
                 let calls = self.switch.calls();
                 let starts = matches!(reply, Reply::StartRecorded(_));
+                if let Reply::SignIn(outcome) = &reply {
+                    self.sign_ins.count(outcome);
+                }
                 if let Reply::SignIn(Err(reason)) = &reply {
                     self.report_sign_in(leg, *reason);
                 }
@@ -570,6 +587,14 @@ impl Engine {
             Request::Trunks => {
                 let trunks = self.switch.trunks().into_iter().map(trunk_status).collect();
                 reply(answer, Answer::trunks(trunks));
+            }
+            Request::Health => {
+                let free = self.spare_ports.bind().map(drop);
+                reply(answer, free.map_or_else(|error| Answer::error(error.to_string()), |()| Answer::done()));
+            }
+            Request::Figures => {
+                let figures = figures::read(&self.sign_ins, self.switch.responses(), self.media.statistics());
+                reply(answer, Answer::figures(figures));
             }
             Request::EndSession { id } => {
                 let now = clock::now().instant;

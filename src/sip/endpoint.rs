@@ -7,8 +7,8 @@ mod index;
 mod tests;
 
 use super::{
-    Flow, Headers, Message, Method, Parsed, Rate, RateLimiter, Request, Response, Source, Transmit, Transport, Via,
-    parse_datagram,
+    Flow, Headers, Message, Method, Parsed, Rate, RateLimiter, Request, Response, Responses, Source, Transmit,
+    Transport, Via, parse_datagram,
     timer::Wakeups,
     transaction::{AckVerdict, CancelVerdict, Client, InviteClient, InviteServer, Key, Out, Server, Transaction, Wake},
 };
@@ -126,6 +126,7 @@ pub struct Endpoint {
     /// Client transactions by the flow that they wait on.
     waiting: BTreeSet<(Flow, u64)>,
     wakeups: Wakeups<u64>,
+    responses: Responses,
     out: Out,
 }
 
@@ -149,6 +150,7 @@ impl Endpoint {
             transactions: BTreeMap::new(),
             waiting: BTreeSet::new(),
             wakeups: Wakeups::default(),
+            responses: Responses::default(),
             out: Out::default(),
         }
     }
@@ -186,6 +188,11 @@ impl Endpoint {
         self.out.events.pop_front()
     }
 
+    /// How many requests were answered, and how.
+    pub fn responses(&self) -> &Responses {
+        &self.responses
+    }
+
     /// How many transactions live.
     pub fn transactions(&self) -> usize {
         self.transactions.len()
@@ -194,6 +201,7 @@ impl Endpoint {
     /// Answers a request. A To without a tag gets one, the same for every response to that request; a user that makes a
     /// dialog puts its own. A 2xx to an INVITE is repeated until its ACK, a provisional response with RSeq until its PRACK.
     pub fn respond(&mut self, now: Instant, tx: ServerTx, mut response: Response) {
+        self.responses.count(&response);
         self.add_to_tag(&mut response);
         let Some(entry) = self.transactions.get_mut(&tx.0) else { return };
         if let (Transaction::InviteServer(_), true) = (&entry.transaction, response.is_success())
@@ -214,6 +222,7 @@ impl Endpoint {
 
     /// Answers a request and forgets it (§8.2.7): a challenge must cost us nothing.
     pub fn respond_stateless(&mut self, tx: ServerTx, response: Response) {
+        self.responses.count(&response);
         let reply = match self.transactions.get(&tx.0).map(|entry| &entry.transaction) {
             Some(Transaction::InviteServer(transaction)) => transaction.reply_flow(),
             Some(Transaction::Server(transaction)) => transaction.reply_flow(),

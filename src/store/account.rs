@@ -1,7 +1,7 @@
 use super::{
     Actor, Change, Result, Store,
     extension::{as_text, as_text_option},
-    extension_exists_or, no_such, row, taken,
+    extension_exists_or, no_such, row, taken, web_session,
 };
 use crate::model::{AccountId, ExtensionNumber, Role, Secret};
 use serde::Serialize;
@@ -64,6 +64,7 @@ impl Store {
 
     pub async fn set_account(&self, actor: &Actor, login: &str, change: AccountChange) -> Result<()> {
         let detail = format!("account set {login}{}", change.described());
+        let changes_password = change.password.is_some();
         let password_hash = match change.password {
             Some(password) => Some(self.passwords.hash(password).await?),
             None => None,
@@ -82,6 +83,10 @@ impl Store {
         .await?;
         if let Some(extension) = change.extension {
             tie(&mut tx, id, extension.as_ref()).await?;
+        }
+        if changes_password {
+            // Whoever knew the old one is signed out.
+            web_session::end_all(&mut tx, id).await?;
         }
         self.commit(tx, actor, Change::Account(id), detail).await
     }

@@ -22,6 +22,7 @@ mod row;
 mod setting;
 mod sign_in;
 mod trunk;
+mod web_session;
 
 pub use account::{AccountChange, AccountRow, NewAccount};
 pub use audit::AuditRow;

@@ -12,12 +12,13 @@ use std::{
 };
 
 /// By their numbers. One that a store lacks is made up for, whatever came after it.
-const MIGRATIONS: [(i64, &str); 5] = [
+const MIGRATIONS: [(i64, &str); 6] = [
     (1, include_str!("../../migrations/0001_first.sql")),
     (2, include_str!("../../migrations/0002_srtp.sql")),
     (3, include_str!("../../migrations/0003_call_records.sql")),
     (4, include_str!("../../migrations/0004_trunks.sql")),
     (6, include_str!("../../migrations/0006_guard.sql")),
+    (9, include_str!("../../migrations/0009_web_sessions.sql")),
 ];
 
 const MAX_CONNECTIONS: u32 = 8;

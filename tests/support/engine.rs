@@ -30,6 +30,8 @@ pub struct Engine {
     pub sip: SocketAddr,
     /// SIP over TLS, with the certificate of `certificate()`.
     pub tls: SocketAddr,
+    /// Plain HTTP, as to a proxy.
+    pub console: SocketAddr,
     /// The first and the last of its RTP ports.
     pub rtp: (u16, u16),
 }
@@ -53,7 +55,7 @@ impl Engine {
 
     fn new() -> Self {
         let folder = TempDir::with_prefix("engine-").unwrap();
-        Self { folder, peer: None, sip: port::sip(), tls: port::sip(), rtp: port::rtp() }
+        Self { folder, peer: None, sip: port::sip(), tls: port::sip(), console: port::sip(), rtp: port::rtp() }
     }
 
     fn write_config(&self, tls: &str, extra: &str) {
@@ -215,12 +217,12 @@ impl Drop for Engine {
 }
 
 fn config(engine: &Engine, tls: &str, extra: &str) -> String {
-    let Engine { sip, rtp: (first, last), .. } = engine;
+    let Engine { sip, console, rtp: (first, last), .. } = engine;
     format!(
         "data_dir = \"data\"\n\
          [sip]\nlisten = [\"udp:{sip}\", \"tcp:{sip}\"{tls}]\ndomain = \"127.0.0.1\"\n\
          [rtp]\nlisten = \"127.0.0.1\"\nports = [{first}, {last}]\n\
-         [console]\nlisten = \"\"\n\
+         [console]\nlisten = \"{console}\"\nbehind_proxy = true\n\
          {extra}\n"
     )
 }

@@ -10,6 +10,7 @@ pub mod kamailio;
 pub mod linphone;
 pub mod port;
 pub mod sipp;
+pub mod web;
 
 use std::{
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},

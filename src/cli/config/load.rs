@@ -219,12 +219,16 @@ fn read_selftest(selftest: &mut Section<'_, '_>) -> Option<Duration> {
 }
 
 fn read_console(console: &mut Section<'_, '_>, has_tls: bool) -> Console {
-    let is_guarded = has_tls | console.take("behind_proxy").unwrap_or(false);
+    let behind_proxy = console.take("behind_proxy").unwrap_or(false);
+    if behind_proxy && has_tls {
+        console.note("behind_proxy", "the console leaves TLS to the proxy, though there is a [tls]");
+    }
+    let is_guarded = has_tls || behind_proxy;
     let Some(listen) = console.take::<String>("listen") else {
-        return Console { listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))) };
+        return Console { listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))), behind_proxy };
     };
     if listen.is_empty() {
-        return Console { listen: None };
+        return Console { listen: None, behind_proxy };
     }
     let listen = listen.parse::<SocketAddr>();
     match &listen {
@@ -232,9 +236,9 @@ fn read_console(console: &mut Section<'_, '_>, has_tls: bool) -> Console {
         Ok(address) if !address.ip().is_loopback() && !is_guarded => {
             console.error("listen", "beyond loopback it needs [tls] or behind_proxy = true");
         }
-        Ok(_) => console.note("listen", "the console is not in this version; nothing listens there"),
+        Ok(_) => {}
     }
-    Console { listen: listen.ok() }
+    Console { listen: listen.ok(), behind_proxy }
 }
 
 fn usable_domain(name: &str) -> Result<(), String> {

@@ -42,7 +42,7 @@ use crate::{
     model::{CallEnding, CallId, CallNote, Codec, Entropy, IdMaker, LegId, SessionId, Side, TrunkName},
     sip::{
         self, CSeq, ClientTx, Dialog, DialogId, Endpoint, Flow, Method, NameAddr, Received, Registrar, Request,
-        Response, ServerTx, Transmit, Wakeups,
+        Response, Responses, ServerTx, Transmit, Wakeups,
         digest::{Algorithm, Authenticator},
     },
     spy::Hold,
@@ -282,6 +282,11 @@ impl<P: MediaPorts> Embedded<P> {
 
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+
+    /// How many requests were answered, and how.
+    pub fn responses(&self) -> &Responses {
+        self.endpoint.responses()
     }
 
     /// The calls that are up, oldest first.

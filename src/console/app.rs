@@ -1,0 +1,60 @@
+use super::guesses::Guesses;
+use crate::{
+    engine::Handle,
+    model::{AccountId, Refusal},
+    store::Store,
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// What every handler works with. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    engine: Handle,
+    /// The browser's side of it speaks TLS.
+    secure: bool,
+    guesses: Mutex<Guesses>,
+    sign_ins: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+impl App {
+    pub fn new(store: Store, engine: Handle, secure: bool) -> Self {
+        let (guesses, sign_ins) = Default::default();
+        Self(Arc::new(Inner { store, engine, secure, guesses, sign_ins }))
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub fn engine(&self) -> &Handle {
+        &self.0.engine
+    }
+
+    pub fn is_secure(&self) -> bool {
+        self.0.secure
+    }
+
+    pub fn guesses(&self) -> MutexGuard<'_, Guesses> {
+        self.0.guesses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn count_sign_in(&self, outcome: &Result<AccountId, Refusal>) {
+        let word = match outcome {
+            Ok(_) => "signed-in",
+            Err(Refusal::UnknownDialId) => "unknown-login",
+            Err(refusal) => refusal.as_str(),
+        };
+        *self.0.sign_ins.lock().unwrap_or_else(PoisonError::into_inner).entry(word).or_default() += 1;
+    }
+
+    /// Sign-ins at the web pages since the start, by their outcome.
+    pub fn sign_ins(&self) -> BTreeMap<&'static str, u64> {
+        self.0.sign_ins.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

@@ -1,0 +1,22 @@
+//! What supervisors and administrators see in a browser, the same as REST under `/api/v1`, and `/metrics` and `/healthz`.
+//!
+//! In come HTTP requests; out go pages, JSON and orders for the engine, which is asked as the control socket asks it. Which
+//! route needs what stands in one table (`routes`), and `access::screen` judges it before any handler runs.
+//! Absent on purpose: decisions about who may listen (`access`, by way of the engine), SQL, and scripts within pages.
+
+mod app;
+mod assets;
+mod guard;
+mod guesses;
+mod health;
+mod language;
+mod metrics;
+mod page;
+mod problem;
+mod routes;
+mod server;
+mod sign_in;
+mod words;
+
+pub use routes::{ROUTES, Route};
+pub use server::{Console, Options};

@@ -1,0 +1,128 @@
+//! The pages, made by templates that are checked when this is built.
+
+use super::{
+    app::App,
+    guard::Visitor,
+    language::{self, Language},
+    problem::Problem,
+    words::Words,
+};
+use askama::Template;
+use axum::{
+    Extension, Form,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{Html, IntoResponse, Redirect, Response},
+};
+use serde::Deserialize;
+
+/// What every page shows around what it is for.
+struct Frame {
+    words: &'static Words,
+    language: Language,
+    /// `None`: nobody is signed in.
+    signed_in: Option<SignedIn>,
+}
+
+struct SignedIn {
+    login: String,
+    csrf: String,
+}
+
+impl Frame {
+    fn new(headers: &HeaderMap, visitor: Option<&Visitor>) -> Self {
+        let language = Language::of(headers);
+        let signed_in = visitor.map(|visitor| SignedIn { login: visitor.account.login.clone(), csrf: visitor.csrf() });
+        Self { words: Words::of(language), language, signed_in }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "sign-in.html")]
+struct SignInPage {
+    frame: Frame,
+    /// Somebody just tried.
+    refused: bool,
+}
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct AccountPage {
+    frame: Frame,
+    name: String,
+    role: &'static str,
+    extension: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "not-allowed.html")]
+struct NotAllowedPage {
+    frame: Frame,
+}
+
+pub async fn sign_in(headers: HeaderMap, visitor: Option<Extension<Visitor>>) -> Response {
+    if visitor.is_some() {
+        return Redirect::to("/").into_response();
+    }
+    show(StatusCode::OK, &SignInPage { frame: Frame::new(&headers, None), refused: false })
+}
+
+pub fn not_signed_in(language: Language, status: StatusCode) -> Response {
+    let frame = Frame { words: Words::of(language), language, signed_in: None };
+    show(status, &SignInPage { frame, refused: true })
+}
+
+pub fn not_allowed(headers: &HeaderMap, visitor: Option<&Visitor>) -> Response {
+    show(StatusCode::FORBIDDEN, &NotAllowedPage { frame: Frame::new(headers, visitor) })
+}
+
+pub async fn account(headers: HeaderMap, Extension(visitor): Extension<Visitor>) -> Response {
+    let frame = Frame::new(&headers, Some(&visitor));
+    let role = frame.words.role(visitor.account.role);
+    let extension = visitor.account.extension.as_ref().map(ToString::to_string);
+    let name = visitor.account.name;
+    show(StatusCode::OK, &AccountPage { frame, name, role, extension })
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Switched {
+    language: String,
+}
+
+/// The switch of every page; the browser goes back to where it was pressed.
+pub async fn switch_language(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Form(Switched { language }): Form<Switched>,
+) -> Result<Response, Problem> {
+    let unknown = || Problem::new(StatusCode::BAD_REQUEST, "language must be ja or en");
+    let language = Language::from_tag(&language).ok_or_else(unknown)?;
+    let secure = if app.is_secure() { "; Secure" } else { "" };
+    let cookie = format!("{}={}; Path=/; Max-Age=31536000; SameSite=Strict{secure}", language::COOKIE, language.tag());
+    let mut response = Redirect::to(path_of_referrer(&headers)).into_response();
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+/// The path alone: a referrer leads to no other server.
+fn path_of_referrer(headers: &HeaderMap) -> &str {
+    let path = || {
+        let (_, rest) = headers.get(header::REFERER)?.to_str().ok()?.split_once("://")?;
+        let path = &rest[rest.find('/')?..];
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_');
+        (path.chars().all(plain) && !path.starts_with("//")).then_some(path)
+    };
+    path().unwrap_or("/")
+}
+
+fn show(status: StatusCode, page: &impl Template) -> Response {
+    match page.render() {
+        Ok(text) => (status, Html(text)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page could not be made");
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be made").into_response()
+        }
+    }
+}

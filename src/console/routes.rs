@@ -1,0 +1,54 @@
+use super::{app::App, assets, guard, health, metrics, page, problem::Problem, sign_in};
+use crate::access::screen::Needs;
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{Method, StatusCode},
+    middleware::{from_fn_with_state, map_response_with_state},
+    routing::{MethodRouter, get, post},
+};
+
+/// The longest body of a request.
+pub const MAX_BODY_BYTES: usize = 16 * 1024;
+
+/// What is served at a path, and what it asks of whoever wants it.
+pub struct Route {
+    pub method: Method,
+    pub path: &'static str,
+    pub needs: Needs,
+    handler: fn() -> MethodRouter<App>,
+}
+
+/// Everything that is served: no handler is reached but by way of a line of this table.
+pub const ROUTES: &[Route] = &[
+    Route { method: Method::GET, path: "/healthz", needs: Needs::Nothing, handler: || get(health::healthz) },
+    Route { method: Method::GET, path: "/metrics", needs: Needs::Nothing, handler: || get(metrics::metrics) },
+    Route { method: Method::GET, path: "/assets/{file}", needs: Needs::Nothing, handler: || get(assets::asset) },
+    Route { method: Method::GET, path: "/sign-in", needs: Needs::Nothing, handler: || get(page::sign_in) },
+    Route { method: Method::POST, path: "/sign-in", needs: Needs::Nothing, handler: || post(sign_in::sign_in) },
+    Route { method: Method::POST, path: "/language", needs: Needs::Nothing, handler: || post(page::switch_language) },
+    Route { method: Method::GET, path: "/", needs: Needs::SignedIn, handler: || get(page::account) },
+    Route { method: Method::POST, path: "/sign-out", needs: Needs::SignedIn, handler: || post(sign_in::sign_out) },
+    Route {
+        method: Method::POST,
+        path: "/sign-out-everywhere",
+        needs: Needs::SignedIn,
+        handler: || post(sign_in::sign_out_everywhere),
+    },
+];
+
+pub fn router(app: App) -> Router {
+    let mut router = Router::new();
+    for Route { path, needs, handler, .. } in ROUTES {
+        let guard = from_fn_with_state((app.clone(), *needs), guard::guard);
+        router = router.route(path, handler().route_layer(guard));
+    }
+    router
+        .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not take this method")
+        })
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(map_response_with_state(app.clone(), guard::secure))
+        .with_state(app)
+}

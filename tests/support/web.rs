@@ -1,0 +1,89 @@
+//! A browser that shows nothing: one request a connection, its cookie kept.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+pub struct Browser {
+    pub server: SocketAddr,
+    cookie: Option<String>,
+}
+
+pub struct Page {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Browser {
+    pub fn new(server: SocketAddr) -> Self {
+        Self { server, cookie: None }
+    }
+
+    /// Signed in, or not if that was refused.
+    pub fn signed_in(server: SocketAddr, login: &str, password: &str) -> Self {
+        let mut browser = Self::new(server);
+        browser.sign_in(login, password);
+        browser
+    }
+
+    pub fn sign_in(&mut self, login: &str, password: &str) -> Page {
+        self.post("/sign-in", &[("login", login), ("password", password)])
+    }
+
+    pub fn get(&mut self, path: &str) -> Page {
+        self.request("GET", path, "", "")
+    }
+
+    /// A form, as a page of the server would send it.
+    pub fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
+        let body: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let head = format!("Origin: http://{}\r\nContent-Type: application/x-www-form-urlencoded\r\n", self.server);
+        self.request("POST", path, &head, &body.join("&"))
+    }
+
+    pub fn request(&mut self, method: &str, path: &str, head: &str, body: &str) -> Page {
+        let mut stream = self.send(method, path, head, body);
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let answer = String::from_utf8(answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
+        for line in head.lines().filter(|line| line.to_ascii_lowercase().starts_with("set-cookie:")) {
+            self.cookie = line[11..].trim().split(';').next().map(str::to_owned);
+        }
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        Page { status, head: head.to_owned(), body: body.to_owned() }
+    }
+
+    /// Sent, and the answer left to be read.
+    pub fn send(&self, method: &str, path: &str, head: &str, body: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.server).unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        let cookie = self.cookie.as_ref().map(|cookie| format!("Cookie: {cookie}\r\n")).unwrap_or_default();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{cookie}{head}Content-Length: {}\r\n\r\n{body}",
+            self.server,
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        stream
+    }
+
+    /// What the forms of a page carry.
+    pub fn csrf(&mut self) -> String {
+        let page = self.get("/");
+        let value = page.body.split_once("name=\"csrf\" value=\"").expect("a form with a token").1;
+        value.split('"').next().unwrap().to_owned()
+    }
+}
+
+impl Page {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(':'));
+        lines.filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).next()
+    }
+}

@@ -34,6 +34,11 @@ pub fn judge(target: &Terminal, far: Option<&Terminal>, mode: Mode, at: MinuteOf
     first_refusal(&checks(target, far, mode, at))
 }
 
+/// Whether anybody may listen in this mode at all (X1): barging is a matter of the house, whatever the rights say.
+pub fn mode_is_on(mode: Mode, barge: bool) -> Check {
+    Check::refuse_if("mode-switched-on", mode == Mode::Barge && !barge, Refusal::BargeOff)
+}
+
 /// The same, every question in its order.
 pub fn checks(target: &Terminal, far: Option<&Terminal>, mode: Mode, at: MinuteOfWeek) -> Vec<Check> {
     let edits = |grant: &&Grant| grant.level >= Level::Edit;

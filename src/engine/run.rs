@@ -369,6 +369,13 @@ impl Engine {
                 let store = self.store.clone();
                 self.beside(async move { Some(Done::Reply(leg, work::answer(&store, question, far_ends).await)) });
             }
+            desk::Output::RecordTurn(leg, session, row) => {
+                let written = self.scribe.write_start(vec![row]);
+                self.beside(async move {
+                    let written = if written.await { Ok(()) } else { Err(Refusal::StoreUnavailable) };
+                    Some(Done::Reply(leg, Reply::TurnRecorded(session, written)))
+                });
+            }
             desk::Output::RecordStart(leg, rows) => {
                 let written = self.scribe.write_start(rows);
                 self.beside(async move {
@@ -396,7 +403,7 @@ impl Engine {
         match done {
             Done::Reply(leg, reply) => {
                 let calls = self.switch.calls();
-                let starts = matches!(reply, Reply::StartRecorded(_));
+                let starts = matches!(reply, Reply::StartRecorded(_) | Reply::TurnRecorded(..));
                 if let Reply::SignIn(outcome) = &reply {
                     self.sign_ins.count(outcome);
                 }

@@ -19,6 +19,8 @@ pub enum Refusal {
     NoRight,
     #[error("the right has no such mode")]
     ModeNotGranted,
+    #[error("nobody may barge in: the setting `barge` is off")]
+    BargeOff,
     #[error("the right does not hold at this hour")]
     OutsideHours,
     #[error("denied by rule")]
@@ -64,6 +66,7 @@ impl Refusal {
             Refusal::UnknownExtension => "unknown-extension",
             Refusal::NoRight => "no-right",
             Refusal::ModeNotGranted => "mode-not-granted",
+            Refusal::BargeOff => "barge-off",
             Refusal::OutsideHours => "outside-hours",
             Refusal::Denied => "denied",
             Refusal::Protected => "protected",

@@ -18,16 +18,23 @@ pub struct Settings {
     pub continue_sessions: bool,
     /// `weak-passwords`: whether a dial-operation password may be one that is easily guessed; refused unless allowed (X2).
     pub weak_passwords: bool,
+    /// `barge`: whether a supervisor may speak to both parties; off unless switched on (X1).
+    pub barge: bool,
+}
+
+impl Settings {
+    pub const DEFAULT: Settings = Settings {
+        monitor_tone: false,
+        monitor_tone_audience: ToneAudience::Supervisor,
+        whisper_tone: true,
+        continue_sessions: true,
+        weak_passwords: false,
+        barge: false,
+    };
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            monitor_tone: false,
-            monitor_tone_audience: ToneAudience::Supervisor,
-            whisper_tone: true,
-            continue_sessions: true,
-            weak_passwords: false,
-        }
+        Self::DEFAULT
     }
 }

@@ -1,4 +1,4 @@
-use crate::model::{EndCause, Mode, Prompt, Settings, ToneAudience};
+use crate::model::{Digit, EndCause, Mode, Prompt, Settings, ToneAudience};
 use std::time::{Duration, Instant};
 
 /// How long a parting announcement may last before BYE comes anyway (C1).
@@ -21,6 +21,16 @@ pub fn chime(mode: Mode, settings: &Settings) -> Chime {
         },
         Mode::Whisper | Mode::Barge if settings.whisper_tone => Chime::SupervisorAndAgent,
         Mode::Whisper | Mode::Barge => Chime::Nobody,
+    }
+}
+
+/// The mode that a key of the supervisor asks for during a session (X1).
+pub fn mode_of(key: Digit) -> Option<Mode> {
+    match key.as_char() {
+        '4' => Some(Mode::Monitor),
+        '5' => Some(Mode::Whisper),
+        '6' => Some(Mode::Barge),
+        _ => None,
     }
 }
 

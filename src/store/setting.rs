@@ -12,6 +12,7 @@ pub enum SettingKey {
     WhisperTone,
     ContinueSessions,
     WeakPasswords,
+    Barge,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -23,12 +24,13 @@ pub struct SettingRow {
 }
 
 impl SettingKey {
-    pub const ALL: [SettingKey; 5] = [
+    pub const ALL: [SettingKey; 6] = [
         SettingKey::MonitorTone,
         SettingKey::MonitorToneAudience,
         SettingKey::WhisperTone,
         SettingKey::ContinueSessions,
         SettingKey::WeakPasswords,
+        SettingKey::Barge,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -38,6 +40,7 @@ impl SettingKey {
             SettingKey::WhisperTone => "whisper-tone",
             SettingKey::ContinueSessions => "continue-sessions",
             SettingKey::WeakPasswords => "weak-passwords",
+            SettingKey::Barge => "barge",
         }
     }
 
@@ -55,6 +58,7 @@ impl SettingKey {
                 true => "allowed",
                 false => "refused",
             },
+            SettingKey::Barge => on_off(settings.barge),
         }
     }
 
@@ -83,6 +87,7 @@ impl SettingKey {
                     _ => return Err(unusable("allowed or refused")),
                 }
             }
+            SettingKey::Barge => settings.barge = switch()?,
         }
         Ok(())
     }

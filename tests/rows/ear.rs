@@ -222,7 +222,17 @@ fn over_the_wire(mut samples: Vec<i16>) -> Vec<i16> {
     heard
 }
 
+/// The tone that a quick prompt is.
+pub fn quick_hz(prompt: Prompt) -> f64 {
+    let index = Prompt::SPOKEN.iter().position(|spoken| *spoken == prompt).unwrap();
+    QUICK_FIRST_HZ + QUICK_STEP_HZ * index as f64
+}
+
 fn quick_samples(index: usize) -> Vec<i16> {
-    let hz = QUICK_FIRST_HZ + QUICK_STEP_HZ * index as f64;
-    tone::sine(hz, QUICK_DBFS, FILE_SAMPLE_RATE, (QUICK_MS * FILE_SAMPLE_RATE / 1000) as usize)
+    tone::sine(
+        quick_hz(Prompt::SPOKEN[index]),
+        QUICK_DBFS,
+        FILE_SAMPLE_RATE,
+        (QUICK_MS * FILE_SAMPLE_RATE / 1000) as usize,
+    )
 }

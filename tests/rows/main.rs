@@ -19,6 +19,7 @@ mod hearing;
 mod hold;
 mod keys;
 mod lasting;
+mod modes;
 mod power;
 mod records;
 mod secrets;

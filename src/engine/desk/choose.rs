@@ -31,6 +31,7 @@ pub fn choose(
     at_desk: &[AtDesk],
 ) -> Result<Chosen, Refusal> {
     let terminal = rights.terminals.get(target).ok_or(Refusal::UnknownExtension)?;
+    right::mode_is_on(mode, rights.settings.barge).verdict?;
     right::judge(terminal, None, mode, rights.at)?;
     let legs = legs_of(target, own, calls, at_desk);
     let call = target::judge(&Facts { target, exists: true, own, legs: &legs })?;

@@ -9,6 +9,7 @@ mod order;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 use crate::{
     access::{hours::MinuteOfWeek, right::Terminal},
@@ -29,12 +30,15 @@ use std::{
     collections::{BTreeMap, VecDeque},
     time::Instant,
 };
+use turn::Turn;
 
 pub enum Output {
     Switch(Command),
     Ask(LegId, Question),
     /// A session's beginning, to be written down before any row that comes later; only then may audio open.
     RecordStart(LegId, Vec<AuditEvent>),
+    /// A change of mode, to be written down before it is heard.
+    RecordTurn(LegId, SessionId, AuditEvent),
     /// To be written down; nothing waits for it.
     Record(AuditEvent),
     /// How far an order has come.
@@ -59,6 +63,7 @@ pub enum Reply {
     SignIn(Result<AccountId, Refusal>),
     Rights(Result<Rights, Refusal>),
     StartRecorded(Result<(), Refusal>),
+    TurnRecorded(SessionId, Result<(), Refusal>),
 }
 
 /// What the store knows when a target was named.
@@ -117,6 +122,7 @@ enum Stage {
         session: spy::Session,
         view: SessionView,
         order: Option<Order>,
+        turn: Option<Turn>,
     },
 }
 
@@ -156,7 +162,10 @@ impl Desk {
                 self.order_answered(leg);
             }
             Event::NotReached { leg, why } => self.not_reached(leg, why),
-            Event::Digit { leg, digit } => self.tell_ivr(now, leg, ivr::Input::Digit(digit)),
+            Event::Digit { leg, digit } => {
+                self.tell_ivr(now, leg, ivr::Input::Digit(digit));
+                self.key_pressed(leg, digit);
+            }
             Event::Played { leg, ticket } => self.played(now, leg, ticket),
             Event::HungUp { leg } => self.hung_up(now, leg),
             Event::CallEnded { call } => self.call_over(now, call, Happening::CallEnded),
@@ -176,8 +185,10 @@ impl Desk {
                 Some(Stage::Talking { .. }) => self.judge(now, unix_ms, leg, rights, calls),
                 Some(Stage::Judging(_)) => self.judge_order(leg, rights, calls),
                 Some(Stage::Waiting(_)) => self.join(now, unix_ms, leg, rights, calls),
-                Some(Stage::Ringing(_) | Stage::Spying { .. }) | None => {}
+                Some(Stage::Spying { .. }) => self.judge_turn(leg, rights),
+                Some(Stage::Ringing(_)) | None => {}
             },
+            Reply::TurnRecorded(session, written) => self.turn(leg, session, written),
             Reply::StartRecorded(written) => {
                 self.start_ordered(now, leg, written.is_ok(), calls);
                 self.start(now, leg, written, calls);
@@ -359,14 +370,20 @@ impl Desk {
             // The conversation gave up waiting; what was written as begun is over.
             return self.record_end(&start.view, EndCause::LegFailed);
         }
-        guest.stage = Stage::Spying { session: spy::Session::default(), view: start.view.clone(), order: None };
+        guest.stage =
+            Stage::Spying { session: spy::Session::default(), view: start.view.clone(), order: None, turn: None };
         self.attach(leg, &start);
     }
 
     fn attach(&mut self, leg: LegId, start: &Start) {
         let SessionView { id: session, call, mode, .. } = start.view;
         self.command(Command::Attach { session, leg, call, side: start.side, mode });
-        match spy::chime(mode, &start.settings) {
+        self.chime(leg, session, mode, &start.settings);
+    }
+
+    /// A mode begins with its tone (B1, B2).
+    fn chime(&mut self, leg: LegId, session: SessionId, mode: Mode, settings: &Settings) {
+        match spy::chime(mode, settings) {
             Chime::Nobody => {}
             Chime::Supervisor => self.play(leg, vec![Prompt::Chime]),
             Chime::SupervisorAndAgent => {

@@ -247,7 +247,7 @@ impl Desk {
         if let Some(guest) = self.guests.remove(&leg) {
             let Guest { stage: Stage::Waiting(Waiting { mut session, order, .. }), .. } = guest else { return };
             session.attached();
-            let stage = Stage::Spying { session, view: start.view.clone(), order: Some(order) };
+            let stage = Stage::Spying { session, view: start.view.clone(), order: Some(order), turn: None };
             self.guests.insert(leg, Guest { stage, ..guest });
             self.attach(leg, start);
             self.tell(leg, Progress::Listening(start.view.id));

@@ -2,6 +2,7 @@
 //! `calls`, and writes down what the desk does in a few words a line.
 
 mod orders;
+mod turns;
 
 use super::*;
 use crate::{
@@ -116,6 +117,14 @@ impl Rig {
                     }
                     let written = if self.audit_works { Ok(()) } else { Err(Refusal::StoreUnavailable) };
                     self.desk.reply(self.now, NOW_MS, leg, Reply::StartRecorded(written), &self.calls);
+                }
+                Output::RecordTurn(leg, session, row) => {
+                    self.log.push(format!("{} to {}", row_in_words(&row), row.mode.unwrap()));
+                    if !self.scribe_is_slow {
+                        let written = if self.audit_works { Ok(()) } else { Err(Refusal::StoreUnavailable) };
+                        let reply = Reply::TurnRecorded(session, written);
+                        self.desk.reply(self.now, NOW_MS, leg, reply, &self.calls);
+                    }
                 }
                 Output::Ask(leg, question) => {
                     let reply = self.reply(question);

@@ -128,7 +128,6 @@ impl<P: MediaPorts> Embedded<P> {
         let Some(target @ Call { stage: Stage::Talking { .. }, .. }) = self.calls.get_mut(&call) else { return };
         target.listeners.insert(session, Listener { leg, side, mode });
         self.attached.insert(session, call);
-        self.media(media::Command::Listen { leg, on: false });
         self.hear(call);
     }
 

@@ -67,13 +67,19 @@ impl InBand {
         self.presses.is_held()
     }
 
+    /// Whether something sounds that a less careful ear may take for a key: two tones of a key have outweighed all else for
+    /// some 25 ms.
+    pub fn resembles_key(&self) -> bool {
+        self.suspect.is_bare()
+    }
+
     fn hop(&mut self) -> Option<Digit> {
         if !self.past.analyse() {
             return None;
         }
         let strongest = judge::strongest(&self.past);
         let held = self.presses.hold(&self.past, strongest);
-        self.suspect.watch(strongest.filter(|key| Some(*key) != held));
+        self.suspect.watch(&self.past, strongest.filter(|key| Some(*key) != held));
         let key = self.suspect.due(&self.past)?;
         match judge::judge(&self.past, key) {
             Ok(sound) => self.presses.begin(sound),

@@ -11,7 +11,7 @@ use crate::{
         port::{Media, Stopped},
         tone::level_of,
     },
-    model::{Codec, Entropy, HearMatrix, IdMaker, LegId, Mode, Side},
+    model::{self, Codec, Entropy, HearMatrix, IdMaker, LegId, Mode, Side},
     phone::{Line, Speaker, Terms, Voice},
     spy::{Conversation, Hold, Listener, hear_matrix},
     switch::embedded::{MediaPorts, NoFreePort},
@@ -122,7 +122,8 @@ impl SelfTest {
             return HearMatrix::default();
         };
         let call = Conversation { caller: customer, callee: agent, hold: Hold::Off };
-        hear_matrix(&call, &[Listener { leg: supervisor, side: Side::Callee, mode }])
+        let of_parties = model::Hearing::WithoutKeys;
+        hear_matrix(&call, &[Listener { leg: supervisor, side: Side::Callee, mode, of_parties }])
     }
 }
 

@@ -3,16 +3,20 @@ use super::{
     jitter::Ring,
     rate::{AnyFrame, Converter, MAX_FRAME_SAMPLES, Rate},
     rtp::Packet,
+    veil::Veil,
 };
-use crate::model::Codec;
+use crate::model::{Codec, Hearing};
 use std::time::Instant;
 
 /// What is heard of one source, frame by frame, by those who mix it; all times are RTP timestamps of the source.
 pub(super) struct Ear {
     codec: Codec,
+    hearing: Hearing,
     ring: Ring,
     timeline: Timeline,
     frame: AnyFrame,
+    /// Takes the keys away, where they are not to be heard.
+    veil: Option<Box<Veil>>,
     /// The frame at the other rate, while a listener needs it.
     converted: Option<Box<(Converter, AnyFrame)>>,
     /// The timestamp of the present frame; `None` while silent.
@@ -28,13 +32,19 @@ struct Listeners {
 }
 
 impl Ear {
-    pub fn new(codec: Codec) -> Self {
+    pub fn new(codec: Codec, hearing: Hearing) -> Self {
         let rate = codec::rate(codec);
+        let veil = match hearing {
+            Hearing::All => None,
+            Hearing::WithoutKeys => Some(Box::new(Veil::new(rate))),
+        };
         Self {
             codec,
+            hearing,
             ring: Ring::new(rate),
             timeline: Timeline::new(codec),
             frame: [0; MAX_FRAME_SAMPLES],
+            veil,
             converted: None,
             at: None,
             listeners: Listeners::default(),
@@ -43,7 +53,7 @@ impl Ear {
 
     /// An ear for another codec of the same source.
     pub fn renewed(&self, codec: Codec) -> Self {
-        Self { listeners: self.listeners, ..Self::new(codec) }
+        Self { listeners: self.listeners, ..Self::new(codec, self.hearing) }
     }
 
     pub fn add_listener(&mut self, rate: Rate) {
@@ -63,10 +73,14 @@ impl Ear {
         self.timeline.follow(packet.timestamp);
     }
 
-    pub fn tick(&mut self, now: Instant) {
+    /// `pressed`: the phone is known to hold a key.
+    pub fn tick(&mut self, now: Instant, pressed: bool) {
         let rate = codec::rate(self.codec);
         let frame = &mut self.frame[..rate.frame_samples()];
         self.at = self.ring.take(now, frame).map(|position| self.timeline.timestamp(position));
+        if let Some(veil) = &mut self.veil {
+            self.at = veil.pass(frame, self.at, pressed);
+        }
         if self.at.is_none() || *self.listeners.at(rate.other()) == 0 {
             self.converted = None;
             return;

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     dtmf,
-    model::{Codec, Digit, EventFormat, LegId, LegQuality, SrtpKeys},
+    model::{Codec, Digit, EventFormat, Hearing, LegId, LegQuality, SrtpKeys},
 };
 use std::{
     borrow::Cow,
@@ -52,11 +52,11 @@ pub(super) struct Leg {
     pub stream: Stream,
     pub feed: Feed,
     /// Whom this leg may hear, by its row of the matrix.
-    pub hears: Vec<LegId>,
+    pub hears: Vec<(LegId, Hearing)>,
     /// Who gets this leg's packets as they come.
     pub relayed_to: Vec<Token>,
-    /// Exists while somebody mixes this leg.
-    pub ear: Option<Box<Ear>>,
+    /// Exist while somebody mixes this leg: one for each way of hearing it.
+    ears: [Option<Box<Ear>>; 2],
     pub player: Option<Player>,
     /// The music on hold, while this leg hears it.
     pub music: Option<Player>,
@@ -98,10 +98,13 @@ pub(super) enum Feed {
 }
 
 pub(super) struct Mixing {
-    pub sources: Vec<Token>,
+    pub sources: Vec<Source>,
     pub rate: Rate,
     pub handover: Option<Handover>,
 }
+
+/// Somebody who is heard in a mix.
+pub(super) type Source = (Token, Hearing);
 
 /// From relay to mix: the mix begins where the relay ended.
 #[derive(Clone, Copy)]
@@ -141,7 +144,7 @@ impl Leg {
             feed: Feed::Off,
             hears: Vec::new(),
             relayed_to: Vec::new(),
-            ear: None,
+            ears: [None, None],
             player: None,
             music: None,
             digits: None,
@@ -167,7 +170,7 @@ impl Leg {
         self.destination = Some(Destination { to, settled: false });
         if self.params.is_some_and(|before| before.codec != params.codec) {
             (self.incoming, self.outgoing, self.held_back) = (None, None, None);
-            self.ear = self.ear.take().map(|ear| Box::new(ear.renewed(params.codec)));
+            self.ears.iter_mut().flatten().for_each(|ear| **ear = ear.renewed(params.codec));
         }
         self.stream.clock_rate = params.codec.clock_rate();
         let health = self.health.get_or_insert_with(|| Box::new(Health::new(now, random, params.rtcp)));
@@ -251,7 +254,7 @@ impl Leg {
         // Who sends events is not believed in the audio.
         let takes_tones = self.digits.as_ref().is_some_and(|receiver| receiver.takes_tones());
         let hears_tones = self.translates || self.listens && takes_tones;
-        if self.ear.is_none() && !hears_tones {
+        if self.ears.iter().all(Option::is_none) && !hears_tones {
             self.incoming = None;
             return None;
         }
@@ -259,10 +262,12 @@ impl Leg {
         let mut samples = [0; MAX_PACKET_SAMPLES];
         let samples = incoming.decode(packet.payload, &mut samples);
         let before = if self.translates { self.held_back.replace(HeldBack::new(packet, samples)) } else { None };
-        match (&mut self.ear, &before) {
-            (Some(ear), Some(before)) => ear.put(now, &before.packet(), &before.samples),
-            (Some(ear), None) if !self.translates => ear.put(now, packet, samples),
-            (Some(_) | None, _) => {}
+        for ear in self.ears.iter_mut().flatten() {
+            match &before {
+                Some(before) => ear.put(now, &before.packet(), &before.samples),
+                None if self.translates => {}
+                None => ear.put(now, packet, samples),
+            }
         }
         if let Some(receiver) = self.digits.as_mut().filter(|_| hears_tones) {
             let gap = self.gaps.before(packet, codec::duration(params.codec, packet.payload));
@@ -273,6 +278,35 @@ impl Leg {
             }
         }
         before
+    }
+
+    pub fn ear(&self, hearing: Hearing) -> Option<&Ear> {
+        self.ears[hearing as usize].as_deref()
+    }
+
+    pub fn begin_ear(&mut self, hearing: Hearing, listener: Rate) {
+        let Some(LegParams { codec, .. }) = self.params else { return };
+        let ear = &mut self.ears[hearing as usize];
+        ear.get_or_insert_with(|| Box::new(Ear::new(codec, hearing))).add_listener(listener);
+    }
+
+    pub fn end_ear(&mut self, hearing: Hearing, listener: Rate) {
+        let ear = &mut self.ears[hearing as usize];
+        if ear.as_mut().is_some_and(|ear| ear.remove_listener(listener)) {
+            *ear = None;
+        }
+    }
+
+    pub fn tick(&mut self, now: Instant) {
+        if self.ears.iter().any(Option::is_some) {
+            let pressed = self.is_pressed(now);
+            self.ears.iter_mut().flatten().for_each(|ear| ear.tick(now, pressed));
+        }
+    }
+
+    /// Whether this leg may hear `source` at all.
+    pub fn may_hear(&self, source: LegId) -> bool {
+        self.hears.iter().any(|(heard, _)| *heard == source)
     }
 
     pub fn translate(&mut self, on: bool) {

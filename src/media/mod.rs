@@ -33,6 +33,7 @@ pub mod rtp;
 pub mod srtp;
 mod stream;
 pub mod tone;
+mod veil;
 
 pub use health::Channel;
 

@@ -12,7 +12,7 @@ use super::{
     ear::Ear,
     health::Channel,
     jitter::MAX_JITTER_FRAMES,
-    leg::{Admitted, Feed, Handover, Leg, LegStatistics, Mixing},
+    leg::{Admitted, Feed, Handover, Leg, LegStatistics, Mixing, Source},
     mixer::Mix,
     player::Player,
     rate::{MAX_FRAME_SAMPLES, Rate},
@@ -20,7 +20,7 @@ use super::{
     rtp::Packet,
     stream::Stream,
 };
-use crate::model::{Codec, Entropy, HearMatrix, LegId, Prompt, SrtpKeys};
+use crate::model::{Codec, Entropy, HearMatrix, Hearing, LegId, Prompt, SrtpKeys};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
@@ -96,7 +96,7 @@ impl Plane {
         let token = self.tokens.remove(&leg)?;
         let closed = self.take(token)?;
         self.unsubscribe(token, &closed.feed);
-        for source in &closed.hears {
+        for (source, _) in &closed.hears {
             self.leave_audience(*source, leg);
         }
         self.replan_audience(now, leg, out);
@@ -129,9 +129,12 @@ impl Plane {
             let music = matrix.hears_music(listener).then(|| self.clips.get(Prompt::MusicOnHold).cloned()).flatten();
             let Some(leg) = self.leg_mut(listener) else { continue };
             leg.music = music.map(|clip| leg.music.take().unwrap_or_else(|| Player::repeating(clip)));
-            let before = std::mem::replace(&mut leg.hears, sources.iter().copied().collect());
-            before.into_iter().for_each(|source| self.leave_audience(source, listener));
-            for source in sources {
+            let before = std::mem::replace(
+                &mut leg.hears,
+                sources.iter().map(|(source, hearing)| (*source, *hearing)).collect(),
+            );
+            before.into_iter().for_each(|(source, _)| self.leave_audience(source, listener));
+            for source in sources.keys() {
                 self.audiences.entry(*source).or_default().insert(listener);
             }
         }
@@ -188,9 +191,7 @@ impl Plane {
 
     /// To be called every 20 ms.
     pub fn tick(&mut self, now: Instant, out: &mut impl Out) {
-        for ear in self.legs.iter_mut().flatten().filter_map(|leg| leg.ear.as_mut()) {
-            ear.tick(now);
-        }
+        self.legs.iter_mut().flatten().for_each(|leg| leg.tick(now));
         for token in (0..self.legs.len()).map(Token) {
             self.take_keys(now, token, out);
             self.serve(now, token, out);
@@ -274,7 +275,7 @@ impl Plane {
     /// `false` when the frame must wait for a handover.
     fn send_frame(&self, now: Instant, token: Token, leg: &mut Leg, out: &mut impl Out) -> bool {
         let (Some(params), Feed::Mix(mixing)) = (leg.params, &mut leg.feed) else { return true };
-        let ear = mixing.handover.and_then(|handover| self.ear(handover.source));
+        let ear = mixing.handover.and_then(|handover| self.ear((handover.source, Hearing::All)));
         let Some(heard) = mixing.already_heard(params.codec, ear) else { return false };
         let tone = leg.keypad.as_ref().and_then(|keypad| keypad.tone());
         let mut playing = leg.player.iter().chain(&leg.music).chain(tone);
@@ -303,12 +304,12 @@ impl Plane {
         true
     }
 
-    fn sounds(&self, source: Token) -> bool {
+    fn sounds(&self, source: Source) -> bool {
         self.ear(source).is_some_and(|ear| ear.at.is_some())
     }
 
     /// The sum of the sources that sound, and of what plays over them.
-    fn mix<'p>(&self, sources: &[Token], players: impl Iterator<Item = &'p Player>, rate: Rate) -> Mix {
+    fn mix<'p>(&self, sources: &[Source], players: impl Iterator<Item = &'p Player>, rate: Rate) -> Mix {
         let mut mix = Mix::default();
         for ear in sources.iter().filter_map(|source| self.ear(*source)).filter(|ear| ear.at.is_some()) {
             mix.add(ear.frame(rate));
@@ -319,8 +320,8 @@ impl Plane {
         mix
     }
 
-    fn ear(&self, source: Token) -> Option<&Ear> {
-        self.at(source)?.ear.as_deref()
+    fn ear(&self, (source, hearing): Source) -> Option<&Ear> {
+        self.at(source)?.ear(hearing)
     }
 
     fn replan_audience(&mut self, now: Instant, source: LegId, out: &mut impl Out) {
@@ -336,16 +337,17 @@ impl Plane {
         match (&leg.feed, &mut next) {
             (Feed::Relay(before), Feed::Relay(after)) if before == after => {}
             (Feed::Relay(source), Feed::Mix(mixing)) => {
-                let heard = leg.stream.end_relay().filter(|_| mixing.sources.contains(source));
+                let heard = leg.stream.end_relay().filter(|_| mixing.sources.contains(&(*source, Hearing::All)));
                 mixing.handover = heard.map(|heard| Handover::new(*source, heard));
             }
             (Feed::Relay(_), Feed::Off | Feed::Relay(_)) => {
                 leg.stream.end_relay();
             }
             (Feed::Mix(before), Feed::Mix(after)) => {
-                after.handover = before.handover.filter(|handover| after.sources.contains(&handover.source));
+                after.handover =
+                    before.handover.filter(|handover| after.sources.contains(&(handover.source, Hearing::All)));
             }
-            (Feed::Mix(before), Feed::Relay(source)) if before.sources.contains(source) => {
+            (Feed::Mix(before), Feed::Relay(source)) if before.sources.contains(&(*source, Hearing::All)) => {
                 let (source, handover) = (*source, before.handover);
                 self.flush(now, token, &mut leg, source, handover, out);
             }
@@ -362,16 +364,16 @@ impl Plane {
 
     fn derive(&self, listener: &Leg) -> Feed {
         let Some(params) = listener.params.filter(|params| params.send) else { return Feed::Off };
-        let open = |source: &LegId| {
+        let open = |(source, hearing): &(LegId, Hearing)| {
             let token = self.tokens.get(source)?;
             let params = self.at(*token)?.params.filter(|params| params.receive)?;
-            Some((*token, params.codec))
+            Some(((*token, *hearing), params.codec))
         };
         let unheard = params.peer.filter(|_| listener.keypad.is_some());
-        let heard = listener.hears.iter().filter(|source| Some(**source) != unheard);
-        let sources: Vec<(Token, Codec)> = heard.filter_map(open).collect();
+        let heard = listener.hears.iter().filter(|(source, _)| Some(*source) != unheard);
+        let sources: Vec<(Source, Codec)> = heard.filter_map(open).collect();
         match sources.as_slice() {
-            [(source, codec)]
+            [((source, Hearing::All), codec)]
                 if *codec == params.codec
                     && listener.player.is_none()
                     && listener.music.is_none()
@@ -397,7 +399,7 @@ impl Plane {
         out: &mut impl Out,
     ) {
         leg.say_rest(now, token, out);
-        let (Some(LegParams { codec, .. }), Some(ear)) = (leg.params, self.ear(source)) else { return };
+        let (Some(LegParams { codec, .. }), Some(ear)) = (leg.params, self.ear((source, Hearing::All))) else { return };
         let ssrc = ear.ssrc();
         let heard = handover.filter(|handover| handover.source == source).map(|handover| handover.heard());
         let Some((from, to)) = ear.waiting() else {
@@ -438,10 +440,10 @@ impl Plane {
                 }
             }
             Feed::Mix(mixing) => {
-                for source in &mixing.sources {
-                    let Some(source) = self.at_mut(*source) else { continue };
-                    let Some(LegParams { codec, .. }) = source.params else { continue };
-                    source.ear.get_or_insert_with(|| Box::new(Ear::new(codec))).add_listener(mixing.rate);
+                for (source, hearing) in &mixing.sources {
+                    if let Some(source) = self.at_mut(*source) {
+                        source.begin_ear(*hearing, mixing.rate);
+                    }
                 }
             }
         }
@@ -457,10 +459,9 @@ impl Plane {
                 }
             }
             Feed::Mix(mixing) => {
-                for source in &mixing.sources {
-                    let Some(source) = self.at_mut(*source) else { continue };
-                    if source.ear.as_mut().is_some_and(|ear| ear.remove_listener(mixing.rate)) {
-                        source.ear = None;
+                for (source, hearing) in &mixing.sources {
+                    if let Some(source) = self.at_mut(*source) {
+                        source.end_ear(*hearing, mixing.rate);
                     }
                 }
             }

@@ -20,7 +20,15 @@ pub struct Settings {
     pub weak_passwords: bool,
     /// `barge`: whether a supervisor may speak to both parties; off unless switched on (X1).
     pub barge: bool,
+    /// `card-privacy`: keys that the parties press are kept from supervisors; on unless switched off (X7).
+    pub card_privacy: bool,
+    /// `interval-tone`: the tone of monitoring again and again, so many seconds apart; 0, which is the default: never (X10).
+    pub interval_tone_s: u16,
 }
+
+/// The least time between two tones at intervals; the most is an hour.
+pub const MIN_INTERVAL_TONE_S: u16 = 5;
+pub const MAX_INTERVAL_TONE_S: u16 = 3600;
 
 impl Settings {
     pub const DEFAULT: Settings = Settings {
@@ -30,6 +38,8 @@ impl Settings {
         continue_sessions: true,
         weak_passwords: false,
         barge: false,
+        card_privacy: true,
+        interval_tone_s: 0,
     };
 }
 

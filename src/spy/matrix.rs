@@ -1,4 +1,4 @@
-use crate::model::{HearMatrix, LegId, Mode, Side};
+use crate::model::{HearMatrix, Hearing, LegId, Mode, Side};
 
 /// The two legs of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,19 +26,20 @@ impl Conversation {
     }
 }
 
-/// A supervisor in a call: `side` is the agent's.
+/// A supervisor in a call: `side` is the agent's, `of_parties` what is heard of both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listener {
     pub leg: LegId,
     pub side: Side,
     pub mode: Mode,
+    pub of_parties: Hearing,
 }
 
 /// Who hears whom in one call (rows A1–A5, I1, I3).
 ///
 /// The parties hear each other; who is on hold hears the music and nobody. A supervisor hears both, on hold the agent
-/// alone. The agent hears a whisper unless on hold; the customer hears a supervisor only when barging. Supervisors do not
-/// hear each other.
+/// alone. The agent hears a whisper unless on hold; the customer hears a supervisor only when barging; nobody hears a
+/// supervisor's keys (X1). Supervisors do not hear each other.
 pub fn hear_matrix(call: &Conversation, listeners: &[Listener]) -> HearMatrix {
     let mut matrix = HearMatrix::silent([call.caller, call.callee]);
     match call.hold {
@@ -52,17 +53,17 @@ pub fn hear_matrix(call: &Conversation, listeners: &[Listener]) -> HearMatrix {
     for listener in listeners {
         let agent = call.leg(listener.side);
         let customer = call.leg(listener.side.other());
-        matrix.allow(listener.leg, agent);
+        matrix.allow_as(listener.leg, agent, listener.of_parties);
         if call.hold != Hold::Off {
             continue;
         }
-        matrix.allow(listener.leg, customer);
+        matrix.allow_as(listener.leg, customer, listener.of_parties);
         match listener.mode {
             Mode::Monitor => {}
-            Mode::Whisper => matrix.allow(agent, listener.leg),
+            Mode::Whisper => matrix.allow_as(agent, listener.leg, Hearing::WithoutKeys),
             Mode::Barge => {
-                matrix.allow(agent, listener.leg);
-                matrix.allow(customer, listener.leg);
+                matrix.allow_as(agent, listener.leg, Hearing::WithoutKeys);
+                matrix.allow_as(customer, listener.leg, Hearing::WithoutKeys);
             }
         }
     }
@@ -87,7 +88,7 @@ mod tests {
     #[test]
     fn a_monitoring_supervisor_hears_both_and_is_heard_by_nobody() {
         let [customer, agent, supervisor] = legs();
-        let spy = Listener { leg: supervisor, side: Side::Callee, mode: Mode::Monitor };
+        let spy = Listener { leg: supervisor, side: Side::Callee, mode: Mode::Monitor, of_parties: Hearing::All };
         let matrix = hear_matrix(&call(customer, agent, Hold::Off), &[spy]);
         assert!(matrix.hears(supervisor, customer) && matrix.hears(supervisor, agent));
         assert!(!matrix.hears(customer, supervisor) && !matrix.hears(agent, supervisor));
@@ -96,7 +97,7 @@ mod tests {
     #[test]
     fn a_whisper_reaches_the_agent_alone() {
         let [customer, agent, supervisor] = legs();
-        let spy = Listener { leg: supervisor, side: Side::Callee, mode: Mode::Whisper };
+        let spy = Listener { leg: supervisor, side: Side::Callee, mode: Mode::Whisper, of_parties: Hearing::All };
         let matrix = hear_matrix(&call(customer, agent, Hold::Off), &[spy]);
         assert!(matrix.hears(agent, supervisor) && matrix.hears(agent, customer));
         assert!(!matrix.hears(customer, supervisor));
@@ -114,7 +115,7 @@ mod tests {
     #[test]
     fn on_hold_the_supervisor_hears_the_agent_only_and_the_agent_does_not_hear_the_whisper() {
         let [customer, agent, supervisor] = legs();
-        let spy = Listener { leg: supervisor, side: Side::Callee, mode: Mode::Whisper };
+        let spy = Listener { leg: supervisor, side: Side::Callee, mode: Mode::Whisper, of_parties: Hearing::All };
         for hold in [Hold::By(Side::Caller), Hold::By(Side::Callee), Hold::ByBoth] {
             let matrix = hear_matrix(&call(customer, agent, hold), &[spy]);
             assert!(matrix.hears(supervisor, agent) && !matrix.hears(supervisor, customer));
@@ -126,8 +127,8 @@ mod tests {
     fn supervisors_on_opposite_ends_each_whisper_to_their_own_end() {
         let [caller, callee, left, right] = legs();
         let spies = [
-            Listener { leg: left, side: Side::Caller, mode: Mode::Whisper },
-            Listener { leg: right, side: Side::Callee, mode: Mode::Whisper },
+            Listener { leg: left, side: Side::Caller, mode: Mode::Whisper, of_parties: Hearing::All },
+            Listener { leg: right, side: Side::Callee, mode: Mode::Whisper, of_parties: Hearing::All },
         ];
         let matrix = hear_matrix(&call(caller, callee, Hold::Off), &spies);
         assert!(matrix.hears(caller, left) && !matrix.hears(callee, left));
@@ -147,6 +148,7 @@ mod tests {
                 leg,
                 side: if caller_side { Side::Caller } else { Side::Callee },
                 mode: if whisper { Mode::Whisper } else { Mode::Monitor },
+                of_parties: Hearing::WithoutKeys,
             }).collect();
             let matrix = hear_matrix(&conversation, &spies);
             for spy in &spies {

@@ -7,4 +7,4 @@ mod matrix;
 mod session;
 
 pub use matrix::{Conversation, Hold, Listener, hear_matrix};
-pub use session::{Act, Chime, Happening, Lasting, MAX_ANNOUNCEMENT, Session, chime, mode_of};
+pub use session::{Act, Chime, Happening, Lasting, MAX_ANNOUNCEMENT, Session, chime, interval_tone, mode_of};

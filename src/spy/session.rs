@@ -24,6 +24,16 @@ pub fn chime(mode: Mode, settings: &Settings) -> Chime {
     }
 }
 
+/// How long after one tone the next one sounds, in places where the law asks for it (X10), and who hears it.
+pub fn interval_tone(mode: Mode, settings: &Settings) -> Option<(Duration, Chime)> {
+    let audience = match settings.monitor_tone_audience {
+        ToneAudience::Supervisor => Chime::Supervisor,
+        ToneAudience::Both => Chime::SupervisorAndAgent,
+    };
+    let switched_on = mode == Mode::Monitor && settings.interval_tone_s > 0;
+    switched_on.then(|| (Duration::from_secs(settings.interval_tone_s.into()), audience))
+}
+
 /// The mode that a key of the supervisor asks for during a session (X1).
 pub fn mode_of(key: Digit) -> Option<Mode> {
     match key.as_char() {

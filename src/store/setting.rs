@@ -1,5 +1,5 @@
 use super::{Actor, Change, Result, Store, StoreError, row};
-use crate::model::{Settings, ToneAudience};
+use crate::model::{MAX_INTERVAL_TONE_S, MIN_INTERVAL_TONE_S, Settings, ToneAudience};
 use serde::Serialize;
 use sqlx::any::AnyRow;
 use std::str::FromStr;
@@ -13,6 +13,8 @@ pub enum SettingKey {
     ContinueSessions,
     WeakPasswords,
     Barge,
+    CardPrivacy,
+    IntervalTone,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -24,13 +26,15 @@ pub struct SettingRow {
 }
 
 impl SettingKey {
-    pub const ALL: [SettingKey; 6] = [
+    pub const ALL: [SettingKey; 8] = [
         SettingKey::MonitorTone,
         SettingKey::MonitorToneAudience,
         SettingKey::WhisperTone,
         SettingKey::ContinueSessions,
         SettingKey::WeakPasswords,
         SettingKey::Barge,
+        SettingKey::CardPrivacy,
+        SettingKey::IntervalTone,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -41,24 +45,30 @@ impl SettingKey {
             SettingKey::ContinueSessions => "continue-sessions",
             SettingKey::WeakPasswords => "weak-passwords",
             SettingKey::Barge => "barge",
+            SettingKey::CardPrivacy => "card-privacy",
+            SettingKey::IntervalTone => "interval-tone",
         }
     }
 
-    fn show(self, settings: &Settings) -> &'static str {
-        let on_off = |on: bool| if on { "on" } else { "off" };
+    fn show(self, settings: &Settings) -> String {
+        let on_off = |on: bool| if on { "on" } else { "off" }.to_owned();
         match self {
             SettingKey::MonitorTone => on_off(settings.monitor_tone),
             SettingKey::MonitorToneAudience => match settings.monitor_tone_audience {
                 ToneAudience::Supervisor => "supervisor",
                 ToneAudience::Both => "both",
-            },
+            }
+            .to_owned(),
             SettingKey::WhisperTone => on_off(settings.whisper_tone),
             SettingKey::ContinueSessions => on_off(settings.continue_sessions),
             SettingKey::WeakPasswords => match settings.weak_passwords {
                 true => "allowed",
                 false => "refused",
-            },
+            }
+            .to_owned(),
             SettingKey::Barge => on_off(settings.barge),
+            SettingKey::CardPrivacy => on_off(settings.card_privacy),
+            SettingKey::IntervalTone => settings.interval_tone_s.to_string(),
         }
     }
 
@@ -88,6 +98,14 @@ impl SettingKey {
                 }
             }
             SettingKey::Barge => settings.barge = switch()?,
+            SettingKey::CardPrivacy => settings.card_privacy = switch()?,
+            SettingKey::IntervalTone => {
+                let seconds = value.parse().ok();
+                let usable =
+                    |seconds: &u16| *seconds == 0 || (MIN_INTERVAL_TONE_S..=MAX_INTERVAL_TONE_S).contains(seconds);
+                settings.interval_tone_s =
+                    seconds.filter(usable).ok_or(unusable("0 (off), or from 5 to 3600 seconds"))?;
+            }
         }
         Ok(())
     }
@@ -115,14 +133,14 @@ impl Store {
         let (settings, stored) = (self.settings().await?, self.stored_settings().await?);
         let row = |key: SettingKey| SettingRow {
             key: key.as_str(),
-            value: key.show(&settings).to_owned(),
+            value: key.show(&settings),
             default: !stored.iter().any(|(set, _)| *set == key),
         };
         Ok(SettingKey::ALL.into_iter().map(row).collect())
     }
 
     pub async fn setting(&self, key: SettingKey) -> Result<String> {
-        Ok(key.show(&self.settings().await?).to_owned())
+        Ok(key.show(&self.settings().await?))
     }
 
     pub async fn set_setting(&self, actor: &Actor, key: SettingKey, value: &str) -> Result<()> {

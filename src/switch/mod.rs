@@ -11,7 +11,7 @@ pub use status::CallStatus;
 
 use crate::{
     dialplan::FeatureDial,
-    model::{CallId, Digit, ExtensionNumber, LegId, Mode, Party, Prompt, Refusal, SessionId, Side, TrunkName},
+    model::{CallId, Digit, ExtensionNumber, Hearing, LegId, Mode, Party, Prompt, Refusal, SessionId, Side, TrunkName},
 };
 
 pub enum Command {
@@ -40,6 +40,8 @@ pub enum Command {
         call: CallId,
         side: Side,
         mode: Mode,
+        /// Of what the parties say.
+        hearing: Hearing,
     },
     SetMode {
         session: SessionId,

@@ -67,7 +67,7 @@ fn keys_reach_the_other_party_in_its_own_form_and_in_no_other() {
 fn a2_the_keys_of_a_supervisor_reach_no_party_in_any_form() {
     row(async {
         let office = Office::open();
-        for way in [DtmfWay::Rfc4733, DtmfWay::Info] {
+        for way in WAYS {
             let talk = between(&office, DtmfWay::Rfc4733, DtmfWay::InBand).await;
             let phone = phone(&office, &office.supervisor(), way).await;
             let supervisor = office.name_agent(&phone, &office.short(WHISPER)).await;

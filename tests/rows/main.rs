@@ -21,6 +21,7 @@ mod keys;
 mod lasting;
 mod modes;
 mod power;
+mod privacy;
 mod records;
 mod secrets;
 mod secure;

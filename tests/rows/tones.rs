@@ -75,3 +75,18 @@ fn b3_a_tone_that_is_switched_on_sounds_from_the_next_session_without_a_restart(
         assert_eq!(heard_chimes(&supervisor, &talk).await, (1, 1), "the next session");
     });
 }
+
+#[test]
+fn x10_the_tone_at_intervals_sounds_while_somebody_monitors() {
+    row(async {
+        let office = Office::alone(PATIENT);
+        office.set("interval-tone", "5");
+        let talk = office.silent_talk().await;
+        let supervisor = started(&office, MONITOR).await;
+        let prompts = Prompts::quick();
+        let twice = || (prompts.count(Prompt::Chime, &supervisor.heard()) == 2).then_some(());
+        assert!(until(twice).await.is_some(), "after 5 and 10 s");
+        let (by_supervisor, by_agent) = heard_chimes(&supervisor, &talk).await;
+        assert_eq!((by_supervisor, by_agent), (2, 0));
+    });
+}

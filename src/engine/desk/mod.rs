@@ -9,6 +9,7 @@ mod order;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod tones;
 mod turn;
 
 use crate::{
@@ -16,8 +17,8 @@ use crate::{
     dialplan::FeatureDial,
     ivr::{self, Ivr, IvrConfig},
     model::{
-        AccountId, AuditEvent, AuditKind, CallId, EndCause, ExtensionNumber, IdMaker, LegId, Mode, NotAnExtension,
-        Party, Prompt, Refusal, Secret, SessionId, Settings, Side, TrunkName,
+        AccountId, AuditEvent, AuditKind, CallId, EndCause, ExtensionNumber, Hearing, IdMaker, LegId, Mode,
+        NotAnExtension, Party, Prompt, Refusal, Secret, SessionId, Settings, Side, TrunkName,
     },
     spy::{self, Act, Chime, Happening},
     switch::{CallState, CallView, Command, Event},
@@ -30,6 +31,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     time::Instant,
 };
+use tones::Tones;
 use turn::Turn;
 
 pub enum Output {
@@ -123,6 +125,7 @@ enum Stage {
         view: SessionView,
         order: Option<Order>,
         turn: Option<Turn>,
+        tones: Option<Tones>,
     },
 }
 
@@ -188,7 +191,7 @@ impl Desk {
                 Some(Stage::Spying { .. }) => self.judge_turn(leg, rights),
                 Some(Stage::Ringing(_)) | None => {}
             },
-            Reply::TurnRecorded(session, written) => self.turn(leg, session, written),
+            Reply::TurnRecorded(session, written) => self.turn(now, leg, session, written),
             Reply::StartRecorded(written) => {
                 self.start_ordered(now, leg, written.is_ok(), calls);
                 self.start(now, leg, written, calls);
@@ -252,6 +255,7 @@ impl Desk {
                 Stage::Waiting(Waiting { session, .. }) | Stage::Spying { session, .. } => {
                     let acts = session.handle_timeout(now);
                     self.carry_out(leg, acts);
+                    self.sound_again(now, leg);
                 }
             }
         }
@@ -370,20 +374,30 @@ impl Desk {
             // The conversation gave up waiting; what was written as begun is over.
             return self.record_end(&start.view, EndCause::LegFailed);
         }
-        guest.stage =
-            Stage::Spying { session: spy::Session::default(), view: start.view.clone(), order: None, turn: None };
+        guest.stage = Stage::Spying {
+            session: spy::Session::default(),
+            view: start.view.clone(),
+            order: None,
+            turn: None,
+            tones: Tones::begin(now, &start),
+        };
         self.attach(leg, &start);
     }
 
     fn attach(&mut self, leg: LegId, start: &Start) {
         let SessionView { id: session, call, mode, .. } = start.view;
-        self.command(Command::Attach { session, leg, call, side: start.side, mode });
+        let hearing = if start.settings.card_privacy { Hearing::WithoutKeys } else { Hearing::All };
+        self.command(Command::Attach { session, leg, call, side: start.side, mode, hearing });
         self.chime(leg, session, mode, &start.settings);
     }
 
     /// A mode begins with its tone (B1, B2).
     fn chime(&mut self, leg: LegId, session: SessionId, mode: Mode, settings: &Settings) {
-        match spy::chime(mode, settings) {
+        self.sound(leg, session, spy::chime(mode, settings));
+    }
+
+    fn sound(&mut self, leg: LegId, session: SessionId, chime: Chime) {
+        match chime {
             Chime::Nobody => {}
             Chime::Supervisor => self.play(leg, vec![Prompt::Chime]),
             Chime::SupervisorAndAgent => {
@@ -510,7 +524,9 @@ impl Guest {
     fn poll_timeout(&self) -> Option<Instant> {
         match &self.stage {
             Stage::Talking { ivr, .. } => ivr.poll_timeout(),
-            Stage::Waiting(Waiting { session, .. }) | Stage::Spying { session, .. } => session.poll_timeout(),
+            Stage::Waiting(Waiting { session, .. }) => session.poll_timeout(),
+            Stage::Spying { session, tones, .. } if session.is_live() => tones.as_ref().map(|tones| tones.next),
+            Stage::Spying { session, .. } => session.poll_timeout(),
             Stage::Judging(_) | Stage::Ringing(_) => None,
         }
     }

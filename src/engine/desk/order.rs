@@ -1,7 +1,7 @@
 //! Sessions that are ordered at a screen (F3–F7, C2–C5): the right is judged, the phone is rung from 9999, and whoever answers
 //! listens: to the agent's call, or to the next one.
 
-use super::{Desk, Guest, Question, Rights, SessionView, Stage, Start, choose::Chosen, rows::refused_attempt};
+use super::{Desk, Guest, Question, Rights, SessionView, Stage, Start, Tones, choose::Chosen, rows::refused_attempt};
 use crate::{
     access::right,
     model::{
@@ -232,7 +232,7 @@ impl Desk {
         let Some(start) = waiting.start.take() else { return };
         let patient = waiting.patient;
         if written && waiting.session.is_waiting() && start.is_still_up(calls) {
-            return self.open_ordered(leg, &start);
+            return self.open_ordered(now, leg, &start);
         }
         if written {
             self.record_end(&start.view, EndCause::CallEnded);
@@ -243,11 +243,12 @@ impl Desk {
         }
     }
 
-    fn open_ordered(&mut self, leg: LegId, start: &Start) {
+    fn open_ordered(&mut self, now: Instant, leg: LegId, start: &Start) {
         if let Some(guest) = self.guests.remove(&leg) {
             let Guest { stage: Stage::Waiting(Waiting { mut session, order, .. }), .. } = guest else { return };
             session.attached();
-            let stage = Stage::Spying { session, view: start.view.clone(), order: Some(order), turn: None };
+            let (view, tones) = (start.view.clone(), Tones::begin(now, start));
+            let stage = Stage::Spying { session, view, order: Some(order), turn: None, tones };
             self.guests.insert(leg, Guest { stage, ..guest });
             self.attach(leg, start);
             self.tell(leg, Progress::Listening(start.view.id));

@@ -2,6 +2,7 @@
 //! `calls`, and writes down what the desk does in a few words a line.
 
 mod orders;
+mod tones;
 mod turns;
 
 use super::*;

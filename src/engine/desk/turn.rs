@@ -1,13 +1,14 @@
 //! Changes of mode during a session (X1): a key asks, the right is judged again, the change is written down, and only then
 //! does anybody hear otherwise. Who is refused hears E2 and stays in the mode that was.
 
-use super::{Desk, Guest, Output, Question, Rights, SessionView, Stage, rows::session_row};
+use super::{Desk, Guest, Output, Question, Rights, SessionView, Stage, Tones, rows::session_row};
 use crate::{
     access::right,
     model::{AuditEvent, AuditKind, Digit, LegId, Mode, Outcome, Party, Prompt, Refusal, SessionId, Settings},
     spy,
     switch::Command,
 };
+use std::time::Instant;
 
 /// A change that is under way; until it is done, further keys are not listened to.
 pub(super) enum Turn {
@@ -50,8 +51,9 @@ impl Desk {
     }
 
     /// The change stands in the audit trail, or does not.
-    pub(super) fn turn(&mut self, leg: LegId, id: SessionId, written: Result<(), Refusal>) {
-        let Some(Guest { stage: Stage::Spying { session, view, turn, .. }, .. }) = self.guests.get_mut(&leg) else {
+    pub(super) fn turn(&mut self, now: Instant, leg: LegId, id: SessionId, written: Result<(), Refusal>) {
+        let Some(Guest { stage: Stage::Spying { session, view, turn, tones, .. }, .. }) = self.guests.get_mut(&leg)
+        else {
             return;
         };
         if view.id != id || !session.is_live() {
@@ -61,6 +63,7 @@ impl Desk {
         match written {
             Ok(()) => {
                 view.mode = mode;
+                *tones = Tones::of(now, mode, &settings);
                 self.command(Command::SetMode { session: id, mode });
                 self.chime(leg, id, mode, &settings);
             }

@@ -30,7 +30,7 @@ impl Plane {
     /// To the other party of the call alone, in the form that its phone takes, unless the key reaches it as it came.
     fn pass_key(&mut self, now: Instant, source: Token, key: Key, out: &mut impl Out) {
         let Some((id, peer)) = self.at(source).and_then(|leg| Some((leg.id, leg.params?.peer?))) else { return };
-        let Some(listener) = self.leg_mut(peer).filter(|listener| listener.hears.contains(&id)) else { return };
+        let Some(listener) = self.leg_mut(peer).filter(|listener| listener.may_hear(id)) else { return };
         let Some(form) = listener.key_form() else { return };
         match (key.carrier, form) {
             (Carrier::Event, KeyForm::Events(_)) | (Carrier::InBand, KeyForm::Tones) => return,
@@ -65,7 +65,7 @@ impl Plane {
         let peer = peer.filter(|_| new).and_then(|peer| self.tokens.get(&peer)).copied();
         self.skip(source, peer, packet);
         let (Some(token), Some(events)) = (peer, events) else { return };
-        if let Some(listener) = self.at_mut(token).filter(|listener| listener.hears.contains(&id)) {
+        if let Some(listener) = self.at_mut(token).filter(|listener| listener.may_hear(id)) {
             listener.relay_event(now, token, (source, events), packet, out);
         }
     }

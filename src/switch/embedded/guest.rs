@@ -8,7 +8,7 @@ use super::{
 use crate::{
     dialplan::FeatureDial,
     media,
-    model::{CallId, ExtensionNumber, HearMatrix, LegId, Mode, Party, Prompt, SessionId, Side},
+    model::{CallId, ExtensionNumber, HearMatrix, LegId, Mode, Party, Prompt, SessionId},
     sip::{Flow, Request, ServerTx},
     spy::Listener,
     switch::Event,
@@ -121,12 +121,12 @@ impl<P: MediaPorts> Embedded<P> {
         self.legs.get(&id).is_some_and(|leg| matches!(leg.role, Role::Guest { .. }))
     }
 
-    pub(super) fn attach(&mut self, session: SessionId, leg: LegId, call: CallId, side: Side, mode: Mode) {
-        if !self.is_guest(leg) {
+    pub(super) fn attach(&mut self, session: SessionId, call: CallId, listener: Listener) {
+        if !self.is_guest(listener.leg) {
             return;
         }
         let Some(target @ Call { stage: Stage::Talking { .. }, .. }) = self.calls.get_mut(&call) else { return };
-        target.listeners.insert(session, Listener { leg, side, mode });
+        target.listeners.insert(session, listener);
         self.attached.insert(session, call);
         self.hear(call);
     }

@@ -45,7 +45,7 @@ use crate::{
         Response, Responses, ServerTx, Transmit, Wakeups,
         digest::{Algorithm, Authenticator},
     },
-    spy::Hold,
+    spy::{Hold, Listener},
 };
 use call::{Branch, Call, Refused, Stage};
 use callback::CallBack;
@@ -229,7 +229,9 @@ impl<P: MediaPorts> Embedded<P> {
             Command::Answer { leg } => self.answer_guest(now, leg),
             Command::Play { leg, ticket, clips } => self.media(media::Command::Play { leg, ticket, clips }),
             Command::StopPlaying { leg } => self.media(media::Command::StopPlaying { leg }),
-            Command::Attach { session, leg, call, side, mode } => self.attach(session, leg, call, side, mode),
+            Command::Attach { session, leg, call, side, mode, hearing } => {
+                self.attach(session, call, Listener { leg, side, mode, of_parties: hearing });
+            }
             Command::SetMode { session, mode } => self.set_mode(session, mode),
             Command::Detach { session } => self.detach(session),
             Command::Chime { session } => self.chime(session),

@@ -24,7 +24,7 @@ mod world;
 
 use super::*;
 use crate::{
-    model::{CallRecord, Digit, ExtensionNumber, HearMatrix, LegQuality, Mode, Secret, Side, SrtpPolicy},
+    model::{CallRecord, Digit, ExtensionNumber, HearMatrix, Hearing, LegQuality, Mode, Secret, Side, SrtpPolicy},
     sip::{
         Binding, EndpointConfig, Message, Method, Parsed, RegistrarConfig, Transport,
         digest::{self, Algorithm, Asker, Challenge},
@@ -346,7 +346,7 @@ impl Rig {
     fn attach(&mut self, leg: LegId, mode: Mode) -> SessionId {
         let session = SessionId::from(ulid::Ulid::from(8));
         let call = self.call().id;
-        self.command(Command::Attach { session, leg, call, side: Side::Callee, mode });
+        self.command(Command::Attach { session, leg, call, side: Side::Callee, mode, hearing: Hearing::WithoutKeys });
         session
     }
 }

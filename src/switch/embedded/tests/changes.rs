@@ -177,5 +177,5 @@ fn nobody_is_attached_to_a_call_that_rings_nor_from_a_leg_that_is_gone() {
     rig.bye("1002", &guest, 3);
     rig.attach(leg, Mode::Whisper);
     assert_eq!(rig.call().listeners, 0);
-    assert!(rig.matrices.iter().all(|matrix| matrix.rows().all(|(_, sources)| !sources.contains(&leg))));
+    assert!(rig.matrices.iter().all(|matrix| matrix.rows().all(|(_, sources)| !sources.contains_key(&leg))));
 }

@@ -110,7 +110,7 @@ fn a_call_that_ends_under_supervisors_leaves_no_trace_of_them() {
     assert!(rig.switch.attached.is_empty() && rig.switch.by_dialog.is_empty() && rig.switch.is_idle());
     rig.talk();
     let matrix = rig.matrices.last().unwrap();
-    assert!(matrix.rows().all(|(listener, sources)| listener != leg && !sources.contains(&leg)));
+    assert!(matrix.rows().all(|(listener, sources)| listener != leg && !sources.contains_key(&leg)));
 }
 
 fn answer_as(rig: &mut Rig, tag: &str, ring: &Request) {

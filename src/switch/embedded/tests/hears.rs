@@ -165,7 +165,7 @@ impl Room {
         self.rig.ack(phone, &ok);
         self.told(line, &ok.body, sdp::Direction::SendRecv);
         let (session, call) = (SessionId::from(ulid::Ulid::from(id)), self.rig.call().id);
-        self.rig.command(Command::Attach { session, leg, call, side, mode });
+        self.rig.command(Command::Attach { session, leg, call, side, mode, hearing: Hearing::WithoutKeys });
         (session, call)
     }
 

@@ -60,6 +60,8 @@ pub struct Rtp {
     pub ports: PortRange,
     /// In order of preference; those that this version cannot speak are left out. At least one.
     pub codecs: Vec<Codec>,
+    /// `inactivity_timeout_ms`; `None`: a phone may say nothing for ever.
+    pub inactivity_timeout: Option<Duration>,
 }
 
 /// The certificate chain and its key, in PEM form.

@@ -60,6 +60,7 @@ pub fn options(config: &Config, drain: Duration) -> anyhow::Result<Options> {
         digest: config.sip.digest.iter().map(|one| algorithm(*one)).collect(),
         advertise: config.sip.advertise,
         rtp: Ports::new(config.rtp.listen, ports, u16::from_le_bytes([low, high]))?,
+        rtp_patience: config.rtp.inactivity_timeout,
         codecs: config.rtp.codecs.clone(),
         dialplan,
         clips: Arc::new(clips(config)?),

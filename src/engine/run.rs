@@ -67,6 +67,8 @@ pub struct Options {
     pub digest: Vec<Algorithm>,
     pub advertise: Option<IpAddr>,
     pub rtp: Ports,
+    /// How long nothing may come of a phone that should be sending before its call ends; `None`: for ever.
+    pub rtp_patience: Option<Duration>,
     pub codecs: Vec<Codec>,
     pub dialplan: DialPlan,
     pub clips: Arc<Clips>,
@@ -168,8 +170,8 @@ impl Engine {
         if left > 0 {
             tracing::warn!(calls = left, "the last run was cut off: its calls are written down as ended");
         }
-        let (media, media_events) =
-            Media::start(options.clips, entropy.fork()).context("cannot start the media thread")?;
+        let (media, media_events) = Media::start(options.clips, entropy.fork(), options.rtp_patience)
+            .context("cannot start the media thread")?;
         let media = Arc::new(media);
         // Followed before anything is read, so that no change falls between.
         let poke = Arc::new(Notify::new());

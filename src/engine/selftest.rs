@@ -84,7 +84,7 @@ impl SelfTest {
             // From here on it is closed with the test.
             let own = if opened.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { opened.ip() };
             let voice = Voice::Tone { hz: party.hz(), dbfs: TONE_DBFS, on_ms: 1000, off_ms: 0 };
-            let line = Line::open(own, Speaker::new(voice), &mut entropy).inspect_err(|_| close(media, leg))?;
+            let line = Line::open(own, Speaker::new(voice), None, &mut entropy).inspect_err(|_| close(media, leg))?;
             let remote = SocketAddr::new(own, opened.port());
             line.agree(
                 Terms { remote, codec: CODEC, payload_type: CODEC.payload_type(), events: None, sending: true },

@@ -77,6 +77,8 @@ pub(super) struct Leg {
     incoming: Option<Box<Incoming>>,
     outgoing: Option<Box<Outgoing>>,
     health: Option<Box<Health>>,
+    /// When something last came of the peer, or was first awaited, or its quiet was told.
+    heard_of_at: Option<Instant>,
     destination: Option<Destination>,
     flood: Option<Flood>,
 }
@@ -158,6 +160,7 @@ impl Leg {
             incoming: None,
             outgoing: None,
             health: None,
+            heard_of_at: None,
             destination: None,
             flood: None,
         }
@@ -178,7 +181,19 @@ impl Leg {
         if params.peer.is_some() {
             self.digits.get_or_insert_default();
         }
+        self.heard_of_at = Some(now);
         self.params = Some(params);
+    }
+
+    /// Whether nothing has come for so long, though both talk; said again after as long again. Who holds may say nothing.
+    pub fn is_quiet_for(&mut self, now: Instant, patience: Duration) -> bool {
+        let talks = self.params.is_some_and(|params| params.send && params.receive);
+        let since = self.heard_of_at.filter(|_| talks);
+        let is_quiet = since.is_some_and(|since| now.saturating_duration_since(since) >= patience);
+        if is_quiet {
+            self.heard_of_at = Some(now);
+        }
+        is_quiet
     }
 
     pub fn secure(&mut self, keys: Option<&SrtpKeys>) {
@@ -231,8 +246,9 @@ impl Leg {
         let (Some(health), Some(params)) = (&mut self.health, &self.params) else { return };
         let opened = if flooded { None } else { self.shield.open_report(datagram) };
         let peers = [params.remote.ip(), params.signalled, params.rtcp.ip()];
-        if !opened.is_some_and(|report| health.hear(now, from, peers, &self.stream, &report)) {
-            self.statistics.dropped += 1;
+        match opened.is_some_and(|report| health.hear(now, from, peers, &self.stream, &report)) {
+            true => self.heard_of_at = Some(now),
+            false => self.statistics.dropped += 1,
         }
     }
 
@@ -447,6 +463,7 @@ impl Leg {
     }
 
     fn note(&mut self, now: Instant, admitted: &Admitted) {
+        self.heard_of_at = Some(now);
         let Some(health) = &mut self.health else { return };
         match admitted {
             Admitted::Audio(packet) => health.came(now, packet.ssrc, packet.sequence, Some(packet.timestamp)),

@@ -130,6 +130,10 @@ pub enum Event {
         leg: LegId,
         ticket: u64,
     },
+    /// Nothing came of a peer with whom we talk both ways, neither audio nor a report, for as long as is borne.
+    Quiet {
+        leg: LegId,
+    },
     /// The leg was closed, and this is how its streams got through.
     Closed {
         leg: LegId,

@@ -25,7 +25,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// The most legs that may be open at once.
@@ -65,12 +65,20 @@ pub struct Plane {
     audiences: BTreeMap<LegId, BTreeSet<LegId>>,
     /// Legs whose player came to its end in this tick.
     finished: Vec<Token>,
+    /// How long a peer may be quiet; `None`: for ever.
+    patience: Option<Duration>,
 }
 
 impl Plane {
     pub fn new(clips: Arc<Clips>, entropy: Entropy) -> Self {
         let (legs, free, finished) = (Vec::new(), Vec::new(), Vec::new());
-        Self { clips, entropy, legs, free, tokens: BTreeMap::new(), audiences: BTreeMap::new(), finished }
+        let (tokens, audiences) = (BTreeMap::new(), BTreeMap::new());
+        Self { clips, entropy, legs, free, tokens, audiences, finished, patience: None }
+    }
+
+    /// A peer of which nothing comes for so long is told of.
+    pub fn with_patience(self, patience: Option<Duration>) -> Self {
+        Self { patience, ..self }
     }
 
     pub fn open(&mut self, leg: LegId) -> Result<Token, OpenError> {
@@ -197,6 +205,7 @@ impl Plane {
             self.serve(now, token, out);
         }
         self.report(now, out);
+        self.tell_quiet(now, out);
         while let Some(token) = self.finished.pop() {
             if let Some(leg) = self.at(token).map(|leg| leg.id) {
                 self.replan(now, leg, out);
@@ -224,6 +233,15 @@ impl Plane {
         for (index, leg) in self.legs.iter_mut().enumerate() {
             if let Some(leg) = leg.as_mut().filter(|leg| leg.report_is_due(now)) {
                 leg.report(now, self.entropy.bits() as u32, Token(index), out);
+            }
+        }
+    }
+
+    fn tell_quiet(&mut self, now: Instant, out: &mut impl Out) {
+        let Some(patience) = self.patience else { return };
+        for leg in self.legs.iter_mut().flatten() {
+            if leg.is_quiet_for(now, patience) {
+                out.event(Event::Quiet { leg: leg.id });
             }
         }
     }

@@ -68,7 +68,12 @@ pub struct Media {
 }
 
 impl Media {
-    pub fn start(clips: Arc<Clips>, entropy: Entropy) -> io::Result<(Media, mpsc::Receiver<Event>)> {
+    /// `patience`: how long nothing may come of a peer before that is told; `None`: for ever.
+    pub fn start(
+        clips: Arc<Clips>,
+        entropy: Entropy,
+        patience: Option<Duration>,
+    ) -> io::Result<(Media, mpsc::Receiver<Event>)> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
         let (commands, received) = sync_channel(MAX_COMMANDS);
@@ -76,7 +81,8 @@ impl Media {
         let statistics = Arc::new(MediaStatistics::default());
         let wire =
             Wire { sockets: Vec::new(), events: sender, waiting: VecDeque::new(), statistics: statistics.clone() };
-        let shell = Shell { poll, plane: Plane::new(clips, entropy), commands: received, wire, unread: Vec::new() };
+        let plane = Plane::new(clips, entropy).with_patience(patience);
+        let shell = Shell { poll, plane, commands: received, wire, unread: Vec::new() };
         let thread = std::thread::Builder::new().name("media".into()).spawn(move || shell.run())?;
         Ok((Media { commands: Some(commands), waker, statistics, thread: Some(thread) }, events))
     }
@@ -376,7 +382,7 @@ mod tests {
 
     fn media() -> (Media, mpsc::Receiver<Event>) {
         let clips = Clips::from_samples([(Prompt::Chime, tone::chime())]);
-        Media::start(Arc::new(clips), Entropy::from_seed([3; 32])).unwrap()
+        Media::start(Arc::new(clips), Entropy::from_seed([3; 32]), None).unwrap()
     }
 
     fn legs<const N: usize>() -> [LegId; N] {

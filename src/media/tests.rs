@@ -126,6 +126,10 @@ impl Room {
         room
     }
 
+    fn patient_for(self, patience: Duration) -> Self {
+        Self { plane: self.plane.with_patience(Some(patience)), ..self }
+    }
+
     /// A call, and `supervisors` who stand by.
     fn new(supervisors: usize) -> Self {
         Self::with_codecs(&vec![Codec::Pcmu; 2 + supervisors])

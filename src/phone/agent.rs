@@ -8,6 +8,7 @@ use super::{
     PhoneConfig, PhoneError, Reply,
     call::{Dialling, Ended, Incoming, Line},
     media::Media,
+    payloads::Payloads,
     voice::Speaker,
 };
 use crate::{
@@ -241,7 +242,8 @@ impl Agent {
 
     fn open_media(&mut self) -> Result<Arc<Media>, PhoneError> {
         let speaker = Speaker::new(self.config.voice.clone());
-        Media::open(self.config.ip, speaker, &mut self.entropy).map_err(|_| PhoneError::Unreachable)
+        let payloads = self.config.keeps_payloads.then(Payloads::default);
+        Media::open(self.config.ip, speaker, payloads, &mut self.entropy).map_err(|_| PhoneError::Unreachable)
     }
 
     fn keying(&mut self) -> Keying {

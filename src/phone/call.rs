@@ -1,5 +1,5 @@
 use super::{
-    DtmfWay, PhoneError,
+    DtmfWay, Payloads, PhoneError,
     agent::{CallNo, Command},
     ask,
     media::Media,
@@ -154,6 +154,16 @@ impl Call {
     /// RTP timestamp puts it.
     pub fn heard(&self) -> Vec<i16> {
         self.line.media.heard()
+    }
+
+    /// What was said and what came, byte by byte; empty unless the phone keeps payloads.
+    pub fn payloads(&self) -> Payloads {
+        self.line.media.payloads()
+    }
+
+    /// From here on all audio that this phone sends is lost, and nobody is told.
+    pub fn lose_audio(&self) {
+        self.line.media.lose();
     }
 
     /// The keys that the other side has pressed, as far as they came by telephone-events or by INFO.

@@ -1,6 +1,6 @@
 //! The RTP of one call: a task that sends every 20 ms and takes what comes.
 
-use super::{DtmfWay, heard::Heard, voice::Speaker};
+use super::{DtmfWay, heard::Heard, payloads::Payloads, voice::Speaker};
 use crate::{
     dtmf::{Arrival, EventPacket, EventSender, Receiver, tone},
     media::{
@@ -49,6 +49,9 @@ pub struct Terms {
 
 struct State {
     closed: bool,
+    /// What is said goes nowhere.
+    lost: bool,
+    payloads: Option<Payloads>,
     terms: Option<Terms>,
     shield: Protection,
     speaker: Speaker,
@@ -103,13 +106,20 @@ enum Say {
 
 impl Media {
     /// Binds a port and starts; nothing is sent before `agree`.
-    pub fn open(ip: IpAddr, speaker: Speaker, entropy: &mut Entropy) -> io::Result<Arc<Self>> {
+    pub fn open(
+        ip: IpAddr,
+        speaker: Speaker,
+        payloads: Option<Payloads>,
+        entropy: &mut Entropy,
+    ) -> io::Result<Arc<Self>> {
         let socket = bind_even(ip)?;
         let local = socket.local_addr()?;
         let [ssrc, timestamp, sequence, _] = split(entropy.bits());
         let stream = OutStream { ssrc, sequence: sequence as u16, timestamp, begun: false };
         let state = State {
             closed: false,
+            lost: false,
+            payloads,
             terms: None,
             shield: Protection::default(),
             speaker,
@@ -151,6 +161,14 @@ impl Media {
 
     pub fn heard(&self) -> Vec<i16> {
         self.state().heard.samples().to_vec()
+    }
+
+    pub fn payloads(&self) -> Payloads {
+        self.state().payloads.clone().unwrap_or_default()
+    }
+
+    pub fn lose(&self) {
+        self.state().lost = true;
     }
 
     pub fn pressed(&self) -> Vec<Digit> {
@@ -218,11 +236,12 @@ impl State {
         }
         self.receiver.packet(sequence);
         self.take_keys();
+        self.payloads.iter_mut().for_each(|payloads| payloads.note_came(payload));
         let coding = self.coding(terms.codec);
         let (mut heard, mut narrow) = ([0; MAX_PACKET_SAMPLES], [0; MAX_PACKET_SAMPLES]);
-        let samples = coding.incoming.decode(packet.payload, &mut heard);
+        let samples = coding.incoming.decode(payload, &mut heard);
         let samples = coding.incoming.telephone_band(samples, &mut narrow);
-        self.heard.put(now(), packet.ssrc, packet.timestamp, terms.codec.clock_rate(), samples);
+        self.heard.put(now(), packet.ssrc, timestamp, terms.codec.clock_rate(), samples);
     }
 
     fn take_keys(&mut self) {
@@ -245,7 +264,7 @@ impl State {
         let timestamp = self.stream.timestamp;
         self.stream.timestamp = timestamp.wrapping_add(units_of_frame(terms.codec));
         let say = self.next_say(&terms, timestamp);
-        if !terms.sending {
+        if !terms.sending || self.lost {
             return None;
         }
         let begins = !self.stream.begun;
@@ -254,6 +273,7 @@ impl State {
             Say::Event(event) => (terms.events?.payload_type, event.marker, event.timestamp, &event.payload),
             Say::Audio(frame) => {
                 let payload = self.coding(terms.codec).encode(frame, &mut encoded);
+                self.payloads.iter_mut().for_each(|payloads| payloads.note_said(payload));
                 (terms.payload_type, begins, timestamp, payload)
             }
         };

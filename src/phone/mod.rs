@@ -7,11 +7,13 @@ mod agent;
 mod call;
 mod heard;
 mod media;
+mod payloads;
 mod voice;
 
 pub use call::{Call, Dialling, Ended, Incoming};
 pub use heard::MAX_HEARD_SECONDS;
 pub use media::{Media as Line, Terms};
+pub use payloads::Payloads;
 pub use voice::{Speaker, Voice};
 
 use crate::{
@@ -54,6 +56,8 @@ pub struct PhoneConfig {
     pub dtmf: DtmfWay,
     pub srtp: SrtpPolicy,
     pub voice: Voice,
+    /// Whether each call keeps its audio byte by byte, for `Call::payloads`.
+    pub keeps_payloads: bool,
     pub entropy: Entropy,
 }
 
@@ -85,6 +89,7 @@ impl PhoneConfig {
             dtmf: DtmfWay::Rfc4733,
             srtp: SrtpPolicy::Off,
             voice: Voice::Silence,
+            keeps_payloads: false,
             entropy,
         }
     }

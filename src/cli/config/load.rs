@@ -153,7 +153,18 @@ fn read_rtp(rtp: &mut Section<'_, '_>) -> Rtp {
         listen: rtp.take("listen").unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
         ports: rtp.take("ports").unwrap_or(PortRange::DEFAULT),
         codecs: read_codecs(rtp),
+        inactivity_timeout: read_inactivity(rtp),
     }
+}
+
+/// Shorter is no quiet: a report comes every five seconds or so, and may be lost.
+fn read_inactivity(rtp: &mut Section<'_, '_>) -> Option<Duration> {
+    const LEAST_MS: u64 = 5_000;
+    let usable = |ms: &u64| match ms {
+        0 | LEAST_MS..=MAX_TIMEOUT_MS => Ok(()),
+        _ => Err(format!("{ms} is neither 0, for off, nor within {LEAST_MS} to {MAX_TIMEOUT_MS} milliseconds")),
+    };
+    rtp.take_if("inactivity_timeout_ms", usable).filter(|ms| *ms > 0).map(Duration::from_millis)
 }
 
 fn read_codecs(rtp: &mut Section<'_, '_>) -> Vec<Codec> {
@@ -283,7 +294,7 @@ mod tests {
             (config.rtp.ports.first(), config.rtp.ports.last(), config.rtp.ports.pairs()),
             (20_000, 29_999, 5_000)
         );
-        assert_eq!(config.rtp.codecs, Codec::ALL);
+        assert_eq!((config.rtp.codecs, config.rtp.inactivity_timeout), (Codec::ALL.to_vec(), None));
         assert_eq!(config.store_url.to_url().expose(), "sqlite:/nowhere/data/sasayaki.db");
         assert_eq!(config.pepper_file, Path::new("/nowhere/data/pepper.key"));
         assert_eq!(config.prompts.language.as_str(), "ja");
@@ -304,6 +315,21 @@ mod tests {
         let text = "[sip]\nlisten = [\"udp:127.0.0.1:5060\",\n\"ws:127.0.0.1:5061\"]\n[console]\nlisten = \"0.0.0.0:80\"\n\
                     [rtp]\ncodecs = [\"opus\", \"GSM\"]\nports = [20001, 20002]\n";
         insta::assert_snapshot!(findings(text).join("\n"));
+    }
+
+    #[test]
+    fn quiet_on_the_line_is_borne_for_ever_or_for_some_seconds() {
+        for (ms, borne) in [(0, None), (5_000, Some(5)), (30_000, Some(30))] {
+            let text = format!("[rtp]\ninactivity_timeout_ms = {ms}\n");
+            let (config, _) = read("sasayaki.toml", &text, Path::new("/nowhere")).unwrap_or_else(|e| panic!("{e}"));
+            assert_eq!(config.rtp.inactivity_timeout, borne.map(Duration::from_secs));
+        }
+        assert_eq!(
+            findings("[rtp]\ninactivity_timeout_ms = 20\n"),
+            [
+                "sasayaki.toml:2: rtp.inactivity_timeout_ms: 20 is neither 0, for off, nor within 5000 to 600000 milliseconds"
+            ]
+        );
     }
 
     #[test]

@@ -176,6 +176,7 @@ fn options(sip: SocketAddr, clips: Arc<Clips>, folder: &Path) -> anyhow::Result<
         digest: vec![Algorithm::Md5],
         advertise: None,
         rtp: Ports::new(HERE, RTP_PORTS, u16::from_le_bytes([low, high]))?,
+        rtp_patience: None,
         codecs: Codec::ALL.to_vec(),
         dialplan: DialPlan::default(),
         clips,

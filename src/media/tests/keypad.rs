@@ -34,7 +34,7 @@ fn told(packets: impl IntoIterator<Item = (usize, u16)>) -> String {
     }
     let digit = |event: &Event| match event {
         Event::Digit { digit, .. } => Some(digit.as_char()),
-        Event::Key { .. } | Event::Played { .. } | Event::Closed { .. } => None,
+        Event::Key { .. } | Event::Played { .. } | Event::Quiet { .. } | Event::Closed { .. } => None,
     };
     room.wire.events.iter().filter_map(digit).collect()
 }

@@ -105,7 +105,9 @@ fn got(room: &Room, party: usize) -> Got {
     let to = room.leg(party);
     got.info.extend(room.wire.events.iter().filter_map(|event| match event {
         Event::Key { leg, digit } if *leg == to => Some(digit.as_char()),
-        Event::Key { .. } | Event::Digit { .. } | Event::Played { .. } | Event::Closed { .. } => None,
+        Event::Key { .. } | Event::Digit { .. } | Event::Played { .. } | Event::Quiet { .. } | Event::Closed { .. } => {
+            None
+        }
     }));
     got
 }

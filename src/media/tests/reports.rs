@@ -156,3 +156,28 @@ proptest! {
         prop_assert_eq!(room.close(CUSTOMER).here.unwrap().lost, 0);
     }
 }
+
+/// A phone that is muted, and says nothing of silence, reports all the same.
+#[test]
+fn who_sends_neither_audio_nor_reports_for_too_long_is_told_of_and_told_of_again() {
+    let mut room = Room::new(0).patient_for(Duration::from_secs(5));
+    room.converse();
+    room.run(1000);
+    room.parties[AGENT].speaks = false;
+    for _ in 0..4 {
+        room.run(4000);
+        room.report(AGENT, rtcp_port(&room, AGENT), 0, 0, Duration::ZERO);
+    }
+    let quiet = |room: &Room| room.wire.events.iter().filter(|event| matches!(event, Event::Quiet { .. })).count();
+    assert_eq!(quiet(&room), 0);
+    room.run(4900);
+    assert_eq!(quiet(&room), 0);
+    room.run(200);
+    assert_eq!(quiet(&room), 1);
+    assert!(matches!(room.wire.events.last(), Some(Event::Quiet { leg }) if *leg == room.leg(AGENT)));
+    room.run(5000);
+    assert_eq!(quiet(&room), 2);
+    room.change(AGENT, |params| params.receive = false);
+    room.run(20_000);
+    assert_eq!(quiet(&room), 2, "it may not send");
+}

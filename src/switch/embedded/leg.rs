@@ -132,6 +132,11 @@ impl Leg {
         }
     }
 
+    /// Whether it was answered, and nobody waits for an answer.
+    pub fn is_up(&self) -> bool {
+        self.invite.is_none() && self.dialog.is_some()
+    }
+
     /// Whether what comes on `flow` is of this phone, as far as an address can tell. What is said under TLS is not continued
     /// in the clear.
     pub fn is_reached_by(&self, flow: Flow) -> bool {

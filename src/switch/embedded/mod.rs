@@ -248,6 +248,7 @@ impl<P: MediaPorts> Embedded<P> {
             }
             media::Event::Digit { leg, digit } if self.is_guest(leg) => self.event(Event::Digit { leg, digit }),
             media::Event::Played { leg, ticket } if self.is_guest(leg) => self.event(Event::Played { leg, ticket }),
+            media::Event::Quiet { leg } => self.gone_quiet(now, leg),
             media::Event::Closed { leg, quality } => self.record_quality(leg, quality),
             media::Event::Digit { .. } | media::Event::Played { .. } => {}
         }

@@ -46,7 +46,7 @@ impl<P: MediaPorts> Embedded<P> {
             return;
         }
         self.round_at = Some(now.instant + ROUND);
-        let quiet = |leg: &Leg| leg.invite.is_none() && leg.dialog.is_some() && leg.pulse.ask_at <= now.instant;
+        let quiet = |leg: &Leg| leg.is_up() && leg.pulse.ask_at <= now.instant;
         let quiet: Vec<LegId> = self.legs.iter().filter(|(_, leg)| quiet(leg)).map(|(id, _)| *id).collect();
         for id in quiet {
             if let Some(leg) = self.legs.get_mut(&id) {
@@ -88,6 +88,14 @@ impl<P: MediaPorts> Embedded<P> {
     pub(super) fn doubt(&mut self, now: Now, flow: Flow) {
         for leg in self.legs.values_mut().filter(|leg| leg.flow == flow) {
             leg.pulse.ask_at = leg.pulse.ask_at.min(now.instant);
+        }
+    }
+
+    /// A phone that should be sending has sent nothing for as long as is borne. One that only rings, or is rung, need not.
+    pub(super) fn gone_quiet(&mut self, now: Now, id: LegId) {
+        if self.legs.get(&id).is_some_and(Leg::is_up) {
+            self.lose(now, id);
+            self.drain_endpoint(now);
         }
     }
 

@@ -2,6 +2,7 @@
 //! early dialogs are good for.
 
 use super::*;
+use std::collections::BTreeSet;
 
 fn reliable(rig: &mut Rig, ring: &Request, code: u16, rseq: u32, body: Vec<u8>) {
     let rows = [("Require", "100rel"), ("RSeq", &rseq.to_string())];
@@ -266,4 +267,26 @@ fn a_phone_may_move_its_early_media_by_update_and_no_other_request_is_of_use_the
     rig.switch.receive(rig.now, flow("1002"), &Message::Request(elsewhere).to_bytes());
     rig.drain();
     rig.response("1002", 481);
+}
+
+/// Neither a phone that rings nor one that hears the ringing needs to send; from the answer on they are waited for anew.
+#[test]
+fn quiet_while_a_phone_rings_ends_nothing_and_the_answer_begins_the_wait_anew() {
+    let mut rig = Rig::new();
+    rig.invite("1000", "1001");
+    let ring = rig.received("1001", Method::Invite);
+    rig.answer("1001", &ring, 183, sdp_of("1001", "sendrecv"));
+    let both: BTreeSet<LegId> = rig.switch.legs.keys().copied().collect();
+    for leg in &both {
+        rig.switch.media_event(rig.now, media::Event::Quiet { leg: *leg });
+    }
+    rig.drain();
+    rig.media.clear();
+    rig.answer("1001", &ring, 200, sdp_of("1001", "sendrecv"));
+    let configured = rig.media.iter().filter_map(|command| match command {
+        media::Command::Configure { leg, .. } => Some(*leg),
+        _ => None,
+    });
+    assert_eq!(configured.collect::<BTreeSet<_>>(), both);
+    assert_eq!(rig.switch.calls().len(), 1);
 }

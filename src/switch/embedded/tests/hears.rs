@@ -171,3 +171,38 @@ fn two_supervisors_on_opposite_ends_each_whisper_to_their_own_end() {
         }
     }
 }
+
+/// `[rtp] inactivity_timeout_ms`; on hold nobody needs to say anything.
+#[test]
+fn a_call_in_which_a_party_sends_nothing_for_as_long_as_is_borne_is_over_and_one_on_hold_is_not() {
+    const BORNE_TICKS: u32 = 250;
+    for (state, ends) in [
+        ("talking", false),
+        ("held by the agent", false),
+        ("held by the customer", false),
+        ("customer's packets lost", true),
+        ("agent's packets lost", true),
+    ] {
+        let kinds = [Codec::Pcmu, Codec::Opus, Codec::G722].map(|codec| Kind { codec, secured: true });
+        let mut room = Room::with_patience(kinds, Mode::Whisper, Some(Duration::from_secs(5)));
+        room.run(SETTLING_TICKS);
+        bring_about(&mut room, state);
+        if state.starts_with("held") {
+            room.is_lost(AGENT);
+            room.is_lost(CUSTOMER);
+        }
+        room.run(BORNE_TICKS - 5);
+        assert_eq!(room.rig.switch.calls().len(), 1, "{state}");
+        room.run(10);
+        assert_eq!(room.rig.switch.calls().is_empty(), ends, "{state}");
+        if ends {
+            assert!(room.rig.events.iter().any(|event| matches!(event, Event::CallEnded { .. })), "{state}");
+            ["1000", "1001"].into_iter().for_each(|phone| drop(room.rig.received(phone, Method::Bye)));
+            assert_eq!(
+                room.rig.records.last().unwrap().end.map(|end| end.cause),
+                Some(CallEnding::PhoneLost),
+                "{state}"
+            );
+        }
+    }
+}

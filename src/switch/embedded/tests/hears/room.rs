@@ -77,29 +77,39 @@ pub struct Room {
 }
 
 #[derive(Default)]
-struct Wire(Vec<(SocketAddr, Vec<u8>)>);
+struct Wire {
+    packets: Vec<(SocketAddr, Vec<u8>)>,
+    events: Vec<media::Event>,
+}
 
 impl Out for Wire {
     fn send(&mut self, _leg: Token, to: SocketAddr, packet: &[u8]) {
-        self.0.push((to, packet.to_vec()));
+        self.packets.push((to, packet.to_vec()));
     }
 
     fn report(&mut self, _leg: Token, _channel: Channel, _to: SocketAddr, _report: &[u8]) {}
 
-    fn event(&mut self, _event: media::Event) {}
+    fn event(&mut self, event: media::Event) {
+        self.events.push(event);
+    }
 }
 
 impl Room {
     /// Agent and customer in a call, and a supervisor beside the agent. A third has a phone like the customer's.
     pub fn new(kinds: [Kind; 3], mode: Mode) -> Self {
+        Self::with_patience(kinds, mode, None)
+    }
+
+    /// A party of which nothing comes for so long is given up.
+    pub fn with_patience(kinds: [Kind; 3], mode: Mode, patience: Option<Duration>) -> Self {
         let mut rig = Rig::new();
         rig.switch.config.codecs = Codec::ALL.to_vec();
         rig.switch.registrar.load(vec![binding("1003")]);
         let entry = |number| DirectoryEntry { srtp: SrtpPolicy::Allowed, ..directory_entry(number) };
         rig.switch.set_directory(rig.now, Directory::new(["1000", "1001", "1002", "1003"].map(entry)));
         let music = tone::sine(MUSIC.1, -10.0, SAMPLE_RATE, 50 * FRAME_SAMPLES);
-        let plane =
-            Plane::new(Arc::new(Clips::from_samples([(Prompt::MusicOnHold, music)])), Entropy::from_seed([6; 32]));
+        let clips = Arc::new(Clips::from_samples([(Prompt::MusicOnHold, music)]));
+        let plane = Plane::new(clips, Entropy::from_seed([6; 32])).with_patience(patience);
         let kinds = [kinds[AGENT], kinds[CUSTOMER], kinds[SUPERVISOR], kinds[CUSTOMER], kinds[AGENT]];
         let lines = (0..).zip(kinds).map(|(n, kind)| Line {
             rtp: SocketAddr::new(address(LINES[usize::from(n)].0).ip(), 4000 + 2 * u16::from(n)),
@@ -349,8 +359,11 @@ impl Room {
                 }
             }
             self.plane.tick(now, &mut wire);
+            for event in wire.events.drain(..) {
+                self.rig.switch.media_event(self.rig.now, event);
+            }
             self.rig.after(TICK);
-            for (to, packet) in wire.0.drain(..) {
+            for (to, packet) in wire.packets.drain(..) {
                 self.hears(to, &packet);
             }
         }

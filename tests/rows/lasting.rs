@@ -155,3 +155,23 @@ fn c6_a_dialled_session_ends_with_its_call_whatever_the_setting_says() {
         assert_silent("the next customer", &silent.customer.listen(ear::A_MOMENT / 2).await);
     });
 }
+
+#[test]
+fn a_party_of_which_nothing_comes_any_more_ends_call_and_session_and_one_on_hold_does_not() {
+    row(async {
+        const BORNE: Duration = Duration::from_secs(5);
+        let session = session_in(Office::alone(&format!("inactivity_timeout_ms = 5000\n{PATIENT}")), MONITOR).await;
+        let Talk { agent, customer } = &session.talk;
+        agent.hold().await.unwrap();
+        customer.listen(BORNE + MARGIN).await;
+        agent.resume().await.unwrap();
+        ear::hears(customer, AGENT_HZ).await;
+        let begun = now();
+        customer.lose_audio();
+        for call in [agent, customer, &session.supervisor] {
+            assert_eq!(ended(call).await, Ended::ByPeer);
+        }
+        assert!((BORNE..BORNE + MARGIN).contains(&(begun.elapsed() + AT_ONCE / 2)), "after {:?}", begun.elapsed());
+        session.office.expect_trail("end", "call-ended");
+    });
+}

@@ -26,5 +26,6 @@ mod records;
 mod secrets;
 mod secure;
 mod selftest;
+mod table;
 mod tones;
 mod transfer;

@@ -267,8 +267,12 @@ pub fn terminal(number: &str) -> String {
 
 /// Bounded in time, on a runtime of its own: the phones live on its workers, so that the command line may hold this thread.
 pub fn row(test: impl Future<Output = ()>) {
+    row_within(TEST_LIMIT, test);
+}
+
+pub fn row_within(limit: Duration, test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let done = runtime.block_on(async { tokio::time::timeout(TEST_LIMIT, test).await });
+    let done = runtime.block_on(async { tokio::time::timeout(limit, test).await });
     done.expect("the test takes too long");
     // The phones are put away; each hangs up before it goes.
     within(GOODBYES, || (runtime.metrics().num_alive_tasks() == 0).then_some(()));

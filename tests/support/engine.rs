@@ -216,13 +216,14 @@ impl Drop for Engine {
     }
 }
 
+/// `extra` goes on in the section `[rtp]`.
 fn config(engine: &Engine, tls: &str, extra: &str) -> String {
     let Engine { sip, console, rtp: (first, last), .. } = engine;
     format!(
         "data_dir = \"data\"\n\
          [sip]\nlisten = [\"udp:{sip}\", \"tcp:{sip}\"{tls}]\ndomain = \"127.0.0.1\"\n\
-         [rtp]\nlisten = \"127.0.0.1\"\nports = [{first}, {last}]\n\
          [console]\nlisten = \"{console}\"\nbehind_proxy = true\n\
+         [rtp]\nlisten = \"127.0.0.1\"\nports = [{first}, {last}]\n\
          {extra}\n"
     )
 }

@@ -1,18 +1,37 @@
 //! The append-only trail of every attempt, start, change and end (X3).
 //!
-//! In come events; out come rows and their lines of JSON. Rows are numbered per writer without gaps, and a row that tells of
-//! a change stands in the change's own transaction (the store sees to both). Absent for now: the hash chain over the rows.
+//! In come events; out come rows, files of rows, signed heads, and the verdict whether rows are still what was written. Each
+//! writer's rows are one chain: numbered without gaps, each with a hash over itself and the row before. Rows are appended by
+//! the store, in the transaction of the act that they tell of; here they are read, verified, and carried out as files.
+//! `docs/security.md` has the format.
+
+mod file;
+mod verify;
+
+pub use file::{FileError, Kind, read_head, write_head};
+pub use verify::{Fault, Verified, Verifier};
 
 use crate::{
     model::AuditEvent,
-    store::{AuditRow, Store, StoreError},
+    store::{AuditRow, Head, Store, StoreError, Tip, unix_ms},
 };
+use std::path::Path;
 
 /// A page of this many rows is read at a time.
 pub const PAGE_ROWS: u32 = 1000;
 
 #[derive(Clone)]
 pub struct Trail(Store);
+
+#[derive(Debug, thiserror::Error)]
+pub enum TrailError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
 
 impl Trail {
     pub fn new(store: Store) -> Self {
@@ -39,5 +58,76 @@ impl Trail {
             }
             rows.extend(page);
         }
+    }
+
+    /// The ends of all chains as they are now, in one signed word that can be kept elsewhere.
+    pub async fn head(&self) -> Result<Head, StoreError> {
+        self.0.snapshot().await?.head(unix_ms()).await
+    }
+
+    /// Reads every row that stands now; `progress` hears how many were read. `head` is one that was kept elsewhere.
+    pub async fn verify(&self, head: Option<&Head>, mut progress: impl FnMut(u64)) -> Result<Verified, TrailError> {
+        let mut snapshot = self.0.snapshot().await?;
+        let (ends, seals) = (snapshot.ends().await?, snapshot.seals().await?);
+        let mut verifier = Verifier::new(&self.0.public_key(), &ends, &seals, head)?;
+        let (mut last, mut count) = (None, 0);
+        loop {
+            let page = snapshot.rows_after(last.as_ref(), PAGE_ROWS).await?;
+            let Some(end) = page.last() else { return Ok(verifier.end()?) };
+            last = Some(Tip::of(end));
+            page.iter().try_for_each(|row| verifier.row(row))?;
+            count += page.len() as u64;
+            progress(count);
+        }
+    }
+
+    /// Whether the rows that a head knows still stand: quick, for it reads no other rows.
+    pub async fn still_holds(&self, head: &Head) -> Result<(), TrailError> {
+        if !head.is_signed_by(&self.0.public_key()) {
+            return Err(Fault::HeadForged.into());
+        }
+        let mut snapshot = self.0.snapshot().await?;
+        let (ends, seals) = (snapshot.ends().await?, snapshot.seals().await?);
+        for known in &head.tips {
+            let (writer_id, seq) = (known.writer_id.clone(), known.seq);
+            let end = ends.iter().flat_map(|end| &end.tips).find(|tip| tip.writer_id == writer_id);
+            let sealed = seals.iter().find(|seal| seal.tip.writer_id == writer_id).map_or(0, |seal| seal.tip.seq);
+            if end.is_none_or(|end| end.seq < seq) {
+                return Err(Fault::RolledBack { writer_id, seq: end.map_or(0, |end| end.seq), known: seq }.into());
+            }
+            if seq > sealed && snapshot.tip_at(&writer_id, seq).await?.as_ref() != Some(known) {
+                return Err(Fault::Rewritten { writer_id, seq }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes every row that stands now, and beside it the head that belongs to them. Says how many rows there were.
+    pub async fn export(&self, to: &Path) -> Result<u64, TrailError> {
+        let mut file = file::Writer::create(to)?;
+        let mut snapshot = self.0.snapshot().await?;
+        let head = snapshot.head(unix_ms()).await?;
+        let begins = snapshot.seals().await?.into_iter().map(|seal| seal.tip).collect();
+        let (mut last, mut count) = (None, 0);
+        loop {
+            let page = snapshot.rows_after(last.as_ref(), PAGE_ROWS).await?;
+            let Some(end) = page.last() else { break };
+            last = Some(Tip::of(end));
+            page.iter().try_for_each(|row| file.row(row))?;
+            count += page.len() as u64;
+        }
+        file.finish(head, begins)?;
+        Ok(count)
+    }
+
+    /// Verifies a file of rows by the head beside it, both signed by this store; `head` is one that was kept elsewhere.
+    pub fn verify_file(&self, path: &Path, head: Option<&Head>) -> Result<Verified, TrailError> {
+        let (rows, beside) = file::read(path)?;
+        let mut verifier = Verifier::new(&self.0.public_key(), &[beside.head], &[], head)?;
+        beside.begins.into_iter().for_each(|begin| verifier.begin_at(begin));
+        for row in rows {
+            verifier.row(&row?)?;
+        }
+        Ok(verifier.end()?)
     }
 }

@@ -5,8 +5,20 @@ use super::{
     office::Office,
     output::{self, Format, Row},
 };
-use crate::store::{AuditRow, unix_ms};
+use crate::{
+    audit::{self, Trail, TrailError, Verified},
+    store::{AuditRow, unix_ms},
+};
+use anyhow::Context;
 use serde::Serialize;
+use std::{
+    io::{self, IsTerminal},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// On a terminal, whoever verifies a long trail is told after so many rows.
+const TOLD_EVERY_ROWS: u64 = 100_000;
 
 #[derive(clap::Subcommand)]
 pub enum AuditCommand {
@@ -18,13 +30,85 @@ pub enum AuditCommand {
         #[command(flatten)]
         format: Format,
     },
+    /// Write the signed ends of all chains to FILE, to be kept where nobody here can change it
+    Head {
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Look whether any row was changed, removed or put in; status 1 and the first such row if so
+    Verify {
+        /// A head that was kept elsewhere: tells of a removed tail and of a database that was put back, too
+        #[arg(long, value_name = "FILE")]
+        head: Option<PathBuf>,
+        /// Look at an exported or sealed file instead of the store
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// Print JSON instead of a sentence
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the whole trail to FILE (.jsonl or .csv), and to FILE.head what proves it
+    Export {
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
 }
 
 impl AuditCommand {
-    pub async fn run(self, office: &Office) -> anyhow::Result<()> {
+    pub async fn run(self, office: &Office) -> anyhow::Result<ExitCode> {
+        let trail = Trail::new(office.store.clone());
         match self {
-            AuditCommand::List { since, format } => list(office, since, format).await,
+            AuditCommand::List { since, format } => list(office, since, format).await?,
+            AuditCommand::Head { file } => write_head(&trail, &file).await?,
+            AuditCommand::Verify { head, file, json } => return verify(&trail, head, file, json).await,
+            AuditCommand::Export { file } => {
+                let rows = trail.export(&file).await?;
+                output::say(&format!("{rows} rows written to {}", file.display()))?;
+            }
         }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+async fn write_head(trail: &Trail, file: &Path) -> anyhow::Result<()> {
+    let head = trail.head().await?;
+    audit::write_head(file, &head)?;
+    let rows: u64 = head.tips.iter().map(|tip| tip.seq).sum();
+    output::say(&format!("the head of {rows} rows by {} writers is in {}", head.tips.len(), file.display()))
+}
+
+async fn verify(trail: &Trail, head: Option<PathBuf>, file: Option<PathBuf>, json: bool) -> anyhow::Result<ExitCode> {
+    let head = head.map(|file| audit::read_head(&file)).transpose()?;
+    let verified = match file {
+        Some(file) => trail.verify_file(&file, head.as_ref()),
+        None => trail.verify(head.as_ref(), tell_progress).await,
+    };
+    match verified {
+        Ok(verified) if json => output::say(&serde_json::to_string_pretty(&Verdict { ok: true, found: verified })?)?,
+        Ok(verified) => output::say(&told(verified, head.is_some()))?,
+        Err(TrailError::Fault(fault)) if json => {
+            output::say(&serde_json::to_string_pretty(&Verdict { ok: false, found: fault })?)?;
+            return Ok(ExitCode::FAILURE);
+        }
+        Err(TrailError::Fault(fault)) => return Err(fault).context("the audit trail is not what was written"),
+        Err(error) => return Err(error.into()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn told(verified: Verified, has_head: bool) -> String {
+    let Verified { rows, writers, unknown_tips } = verified;
+    let rest = match (has_head, unknown_tips) {
+        (false, _) => "; with --head a database that was put back would show, too",
+        (true, 0) => ", and no row that the head knows is missing",
+        (true, _) => "; what the head knows was sealed since: verify the sealed files with it",
+    };
+    format!("whole: {rows} rows by {writers} writers{rest}")
+}
+
+fn tell_progress(rows: u64) {
+    if rows.is_multiple_of(TOLD_EVERY_ROWS) && io::stderr().is_terminal() {
+        output::note(&format!("{rows} rows so far"));
     }
 }
 
@@ -42,6 +126,15 @@ async fn list(office: &Office, since: Option<Since>, format: Format) -> anyhow::
         })
         .collect();
     output::list(&lines, format)
+}
+
+/// What scripts read of a verification.
+#[derive(Serialize)]
+struct Verdict<T> {
+    ok: bool,
+    /// What was found whole, or the first fault.
+    #[serde(flatten)]
+    found: T,
 }
 
 /// A row of the trail, with what makes it readable.

@@ -81,7 +81,7 @@ async fn carry_out(command: Command, named: Option<&Path>) -> anyhow::Result<Exi
         Command::Permission(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Setting(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Trunk(command) => command.run(&Office::open(loaded.config).await?).await?,
-        Command::Audit(command) => command.run(&Office::open(loaded.config).await?).await?,
+        Command::Audit(command) => return command.run(&Office::open(loaded.config).await?).await,
         Command::Cdr(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Calls(live) => live::calls(live, &loaded.config).await?,
         Command::SelfTest(format) => return selftest::run(&loaded.config, format),

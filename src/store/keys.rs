@@ -6,6 +6,7 @@ use chacha20poly1305::{
     ChaCha20Poly1305,
     aead::{Aead, Generate, Key, KeyInit, Nonce, Payload},
 };
+use ed25519_dalek::{Signer, SigningKey};
 use hkdf::Hkdf;
 use sha2::Sha256;
 use std::{fmt::Write, io, os::unix::fs::PermissionsExt, path::Path};
@@ -20,7 +21,7 @@ pub struct Keys {
     pepper: SubKey,
     ha1: SubKey,
     trunk: SubKey,
-    audit: SubKey,
+    audit: SigningKey,
     check: SubKey,
 }
 
@@ -61,7 +62,7 @@ impl Keys {
             pepper: sub_key("sasayaki pepper"),
             ha1: sub_key("sasayaki ha1"),
             trunk: sub_key("sasayaki trunk"),
-            audit: sub_key("sasayaki audit"),
+            audit: SigningKey::from_bytes(&sub_key("sasayaki audit")),
             check: sub_key("sasayaki check"),
         }
     }
@@ -71,9 +72,14 @@ impl Keys {
         &*self.pepper
     }
 
-    /// For the audit chain.
-    pub fn audit(&self) -> &[u8] {
-        &*self.audit
+    /// Signs for the audit trail: Ed25519 (RFC 8032), in hexadecimal digits.
+    pub(super) fn sign(&self, message: &[u8]) -> String {
+        hex(&self.audit.sign(message).to_bytes())
+    }
+
+    /// By which everybody can tell what was signed here, in hexadecimal digits.
+    pub fn public_key(&self) -> String {
+        hex(self.audit.verifying_key().as_bytes())
     }
 
     /// A value that may be stored: tells whether a store and a key file belong together.
@@ -133,9 +139,10 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn from_hex(text: &str) -> Option<SubKey> {
-    let digits = text.len() == KEY_BYTES * 2 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
-    let mut key = Zeroizing::new([0; KEY_BYTES]);
+/// Exactly so many bytes, two digits each.
+pub(super) fn from_hex<const BYTES: usize>(text: &str) -> Option<Zeroizing<[u8; BYTES]>> {
+    let digits = text.len() == BYTES * 2 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let mut key = Zeroizing::new([0; BYTES]);
     for (index, byte) in key.iter_mut().enumerate() {
         *byte = text.get(index * 2..index * 2 + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok())?;
     }
@@ -189,7 +196,8 @@ mod tests {
     #[test]
     fn no_two_sub_keys_are_alike() {
         let keys = Keys::derive(&[1; KEY_BYTES]);
-        let all = [hex(keys.pepper()), hex(&*keys.ha1), hex(&*keys.trunk), hex(keys.audit()), keys.fingerprint()];
+        let audit = hex(keys.audit.as_bytes());
+        let all = [hex(keys.pepper()), hex(&*keys.ha1), hex(&*keys.trunk), audit, keys.fingerprint()];
         let distinct: std::collections::BTreeSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len());
     }

@@ -10,6 +10,7 @@ mod account;
 mod audit;
 mod binding;
 mod call;
+mod chain;
 mod change;
 mod dial_id;
 mod extension;
@@ -25,9 +26,10 @@ mod trunk;
 mod web_session;
 
 pub use account::{AccountChange, AccountRow, NewAccount};
-pub use audit::AuditRow;
+pub use audit::{AuditRow, Snapshot};
 pub use binding::{BindingChange, BindingRow};
 pub use call::{CallFilter, CallRow};
+pub use chain::{Head, Seal, Tip};
 pub use change::Change;
 pub use extension::{DirectoryEntry, ExtensionChange, ExtensionRow, NewExtension};
 pub use keys::{KeyError, Keys};
@@ -95,6 +97,8 @@ pub enum StoreError {
     Weak(#[from] Weakness),
     #[error("the store holds a {what} that cannot be read")]
     Corrupt { what: &'static str },
+    #[error("the audit trail was tampered with: its end is not signed by this store; see `sasayaki audit verify`")]
+    TamperedTrail,
     #[error("too many passwords are being checked: try again")]
     Busy,
 }
@@ -110,6 +114,11 @@ impl Store {
     /// The digest realm with which new HA1s are computed.
     pub fn realm(&self) -> &str {
         &self.realm
+    }
+
+    /// By which everybody can tell what this store has signed: Ed25519, in hexadecimal digits.
+    pub fn public_key(&self) -> String {
+        self.keys.public_key()
     }
 
     pub fn passwords(&self) -> &PasswordHasher {
@@ -156,7 +165,7 @@ impl Store {
             session: None,
             detail,
         };
-        audit::append(&mut tx, self.writer, actor.at_ms, &[event]).await?;
+        self.record(&mut tx, actor.at_ms, &[event]).await?;
         Ok(tx.commit().await?)
     }
 

@@ -12,14 +12,20 @@ use std::{
 };
 
 /// By their numbers. One that a store lacks is made up for, whatever came after it.
-const MIGRATIONS: [(i64, &str); 6] = [
+const MIGRATIONS: [(i64, &str); 7] = [
     (1, include_str!("../../migrations/0001_first.sql")),
     (2, include_str!("../../migrations/0002_srtp.sql")),
     (3, include_str!("../../migrations/0003_call_records.sql")),
     (4, include_str!("../../migrations/0004_trunks.sql")),
     (6, include_str!("../../migrations/0006_guard.sql")),
+    (AUDIT_CHAIN, include_str!("../../migrations/0007_audit_chain.sql")),
     (9, include_str!("../../migrations/0009_web_sessions.sql")),
 ];
+
+/// After this one the rows that were there before are chained, and the guards of the trail are set up.
+const AUDIT_CHAIN: i64 = 7;
+const AUDIT_GUARD_SQLITE: &str = include_str!("../../migrations/0007_audit_guard_sqlite.sql");
+const AUDIT_GUARD_POSTGRES: &str = include_str!("../../migrations/0007_audit_guard_postgres.sql");
 
 const MAX_CONNECTIONS: u32 = 8;
 
@@ -83,6 +89,14 @@ impl Store {
         }
         for (version, text) in MIGRATIONS.into_iter().filter(|(version, _)| !found.contains(version)) {
             sqlx::raw_sql(text).execute(&mut *tx).await?;
+            if version == AUDIT_CHAIN {
+                self.chain_older_rows(&mut tx).await?;
+                let guard = match self.dialect {
+                    Dialect::Sqlite => AUDIT_GUARD_SQLITE,
+                    Dialect::Postgres => AUDIT_GUARD_POSTGRES,
+                };
+                sqlx::raw_sql(guard).execute(&mut *tx).await?;
+            }
             sqlx::query("INSERT INTO schema_version (version) VALUES ($1)").bind(version).execute(&mut *tx).await?;
         }
         self.check_key(&mut tx).await?;

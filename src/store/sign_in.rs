@@ -1,4 +1,4 @@
-use super::{Result, Store, audit, row};
+use super::{Result, Store, row};
 use crate::{
     access::{
         lockout::{self, Budget, Grace, POLICY},
@@ -84,7 +84,7 @@ impl Store {
                 None => Err(Refusal::UnknownDialId),
             },
         };
-        audit::append(&mut tx, self.writer, at_ms, &[event(verdict)]).await?;
+        self.record(&mut tx, at_ms, &[event(verdict)]).await?;
         tx.commit().await?;
         Ok(verdict)
     }

@@ -21,6 +21,7 @@ macro_rules! on_both {
 
 mod acts;
 mod calls;
+mod chain;
 mod durability;
 mod rig;
 mod sign_in;

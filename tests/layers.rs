@@ -75,6 +75,23 @@ fn nothing_is_left_undone_and_nothing_unwraps() {
 }
 
 #[test]
+fn every_test_that_the_page_on_security_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    [root.join("src"), root.join("tests")].iter().for_each(|folder| walk(folder, &mut files));
+    let sources: String = files.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let page = fs::read_to_string(root.join("docs/security.md")).unwrap();
+    let table = page.lines().filter(|line| line.starts_with('|'));
+    let name = Regex::new(r"`([a-z0-9]+(?:_[a-z0-9]+){3,})`").unwrap();
+    let named: Vec<&str> =
+        table.flat_map(|line| name.captures_iter(line)).map(|found| found.get(1).unwrap().as_str()).collect();
+    assert!(named.len() > 20, "the table is found");
+    // A test of the store is listed once and run on both databases.
+    let is_there = |name: &&str| sources.contains(&format!("fn {name}("));
+    assert_none(named.into_iter().filter(|name| !is_there(name)).map(str::to_owned).collect());
+}
+
+#[test]
 fn the_reader_sees_code_and_not_comments_strings_or_tests() {
     let source = Source::read(
         PathBuf::from("spy/x.rs"),

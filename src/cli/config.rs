@@ -12,7 +12,7 @@ pub use finding::{Finding, Severity};
 pub use load::{ConfigError, Loaded, load};
 pub use values::{DigestAlgorithm, Language, ListenAddr, LogFormat, LogLevel, PortRange, StoreUrl};
 
-use crate::{model::Codec, tls::Trust};
+use crate::{engine::HeadExport, model::Codec, tls::Trust};
 use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
@@ -37,6 +37,7 @@ pub struct Config {
     /// `calls.max_concurrent`; `None`: no limit.
     pub max_concurrent_calls: Option<u32>,
     pub pepper_file: PathBuf,
+    pub audit: HeadExport,
     pub console: Console,
     /// `selftest.every`; `None`: only when asked.
     pub selftest_every: Option<Duration>,

@@ -72,6 +72,7 @@ pub fn options(config: &Config, drain: Duration) -> anyhow::Result<Options> {
         },
         max_concurrent: config.max_concurrent_calls.map_or(0, |limit| limit as usize),
         control_socket: config.control_socket(),
+        audit: config.audit.clone(),
         selftest_every: config.selftest_every,
         drain,
     })

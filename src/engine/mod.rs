@@ -10,6 +10,7 @@ pub mod desk;
 mod figures;
 mod ledger;
 mod news;
+mod notary;
 mod orders;
 mod ports;
 pub mod prompts;
@@ -23,5 +24,6 @@ mod tries;
 mod trunks;
 mod work;
 
+pub use notary::HeadExport;
 pub use run::{Engine, Options};
 pub use socket::Handle;

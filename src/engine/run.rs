@@ -5,6 +5,7 @@ use super::{
     figures::{self, SignIns},
     ledger::Ledger,
     news,
+    notary::{HeadExport, Notary},
     orders::Orders,
     ports::LegOpener,
     rows::{call_row, session_rows, trunk_status},
@@ -16,6 +17,7 @@ use super::{
     work,
 };
 use crate::{
+    audit::Trail,
     dialplan::DialPlan,
     ivr::IvrConfig,
     media::{self, clip::Clips, port::Media, ports::Ports},
@@ -75,6 +77,7 @@ pub struct Options {
     pub ivr: IvrConfig,
     pub max_concurrent: usize,
     pub control_socket: PathBuf,
+    pub audit: HeadExport,
     /// How often who hears whom is tried (X8); `None`: when somebody asks.
     pub selftest_every: Option<Duration>,
     /// After the signal to stop: how long running calls may go on.
@@ -94,6 +97,8 @@ pub struct Engine {
     scribe_task: JoinHandle<()>,
     ledger: Ledger,
     ledger_task: JoinHandle<()>,
+    notary: Notary,
+    notary_task: JoinHandle<()>,
     inbound: mpsc::Receiver<Inbound>,
     media_events: mpsc::Receiver<media::Event>,
     done: mpsc::Sender<Done>,
@@ -202,6 +207,8 @@ impl Engine {
         });
         let (scribe, scribe_task) = Scribe::start(store.clone());
         let (ledger, ledger_task) = Ledger::start(store.clone());
+        let notary = Notary::new(Trail::new(store.clone()), options.audit);
+        let notary_task = notary.clone().start();
         let (done, work_done) = mpsc::channel(MAX_REPLIES);
         Ok(Engine {
             switch,
@@ -215,6 +222,8 @@ impl Engine {
             scribe_task,
             ledger,
             ledger_task,
+            notary,
+            notary_task,
             inbound,
             media_events,
             done,
@@ -276,10 +285,14 @@ impl Engine {
         self.carry_out(now);
         self.hear_how_calls_were().await;
         // The last thing written is the end of the last session; nobody may hold a pen after it.
-        let Engine { scribe, scribe_task, ledger, ledger_task, control_socket, store, transports, media, .. } = self;
+        let Engine { scribe, scribe_task, ledger, ledger_task, notary, notary_task, .. } = self;
+        let Engine { control_socket, store, transports, media, .. } = self;
         drop((scribe, ledger));
         let _ = scribe_task.await;
         let _ = ledger_task.await;
+        notary_task.abort();
+        let _ = notary_task.await;
+        notary.work().await;
         store.close().await;
         let _ = std::fs::remove_file(control_socket);
         drop((transports, media));

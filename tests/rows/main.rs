@@ -28,4 +28,5 @@ mod secure;
 mod selftest;
 mod table;
 mod tones;
+mod trail;
 mod transfer;

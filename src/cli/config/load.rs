@@ -4,7 +4,7 @@ use super::{
     section::{Section, Source},
     values::CodecName,
 };
-use crate::{model::Codec, tls::Trust};
+use crate::{engine::HeadExport, model::Codec, tls::Trust};
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -25,6 +25,9 @@ const MAX_ATTEMPTS: u8 = 10;
 /// A self-test takes a few seconds.
 const SELFTEST_AT_LEAST: Duration = Duration::from_secs(60);
 const SELFTEST_AT_MOST: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// A head of the trail that is kept more rarely proves little.
+const MAX_HEAD_EVERY_MINUTES: u64 = 7 * 24 * 60;
 
 const MAX_LISTEN_ADDRESSES: usize = 16;
 
@@ -95,6 +98,7 @@ fn read_config(top: &mut Section<'_, '_>, base: &Path) -> Config {
         pepper_file: top.section("security", |security| {
             security.take("pepper_file").map_or(data_dir.join("pepper.key"), |file: PathBuf| base.join(file))
         }),
+        audit: top.section("audit", |audit| read_audit(audit, base, &data_dir)),
         console: top.section("console", |console| read_console(console, tls.is_some())),
         selftest_every: top.section("selftest", read_selftest),
         log: top.section("log", |log| Log {
@@ -252,6 +256,31 @@ fn read_console(console: &mut Section<'_, '_>, has_tls: bool) -> Console {
     Console { listen: listen.ok(), behind_proxy }
 }
 
+fn read_audit(audit: &mut Section<'_, '_>, base: &Path, data_dir: &Path) -> HeadExport {
+    let usual = HeadExport::into_folder(data_dir);
+    let has_folder = |file: &PathBuf| match base.join(file).parent().is_some_and(Path::is_dir) {
+        true => Ok(()),
+        false => Err(format!("{}: there is no such folder; make it first", file.display())),
+    };
+    let names_program =
+        |command: &Vec<String>| match command.first().is_some_and(|program| !program.is_empty()) {
+            true => Ok(()),
+            false => Err("write a program and its arguments, like [\"ship-head\", \"-q\"]; leave the key out for none"
+                .to_owned()),
+        };
+    let usable = |minutes: &u64| match minutes {
+        1..=MAX_HEAD_EVERY_MINUTES => Ok(()),
+        _ => Err(format!("{minutes} is not within 1 to {MAX_HEAD_EVERY_MINUTES} minutes")),
+    };
+    HeadExport {
+        file: audit.take_if("head_file", has_folder).map_or(usual.file, |file| base.join(file)),
+        command: audit.take_if("head_command", names_program).unwrap_or_default(),
+        every: audit
+            .take_if("head_every_minutes", usable)
+            .map_or(usual.every, |minutes| Duration::from_secs(60 * minutes)),
+    }
+}
+
 fn usable_domain(name: &str) -> Result<(), String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '[' | ']' | ':');
     match !name.is_empty() && name.len() <= 253 && name.chars().all(plain) {
@@ -349,6 +378,20 @@ mod tests {
         let (config, _) =
             read("sasayaki.toml", "[tls]\nca = \"ca.pem\"\n", Path::new("/nowhere")).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!((config.tls.is_none(), config.trust), (true, Trust::File("/nowhere/ca.pem".into())));
+    }
+
+    #[test]
+    fn a_head_of_the_trail_needs_a_folder_a_program_and_a_schedule() {
+        let (config, _) = read("sasayaki.toml", "", Path::new("/nowhere")).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(config.audit, HeadExport::into_folder(Path::new("/nowhere/data")));
+        let text = "[audit]\nhead_file = \"no/head\"\nhead_command = []\nhead_every_minutes = 0\n";
+        let told = findings(text);
+        let keys = [
+            "sasayaki.toml:2: audit.head_file: ",
+            "sasayaki.toml:3: audit.head_command: ",
+            "sasayaki.toml:4: audit.head_every_minutes: ",
+        ];
+        assert!(told.len() == 3 && told.iter().zip(keys).all(|(told, key)| told.starts_with(key)), "{told:?}");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     access::{password, right::Grant},
     dialplan::DialPlan,
-    engine::{Engine, Options},
+    engine::{Engine, HeadExport, Options},
     ivr::IvrConfig,
     media::{clip::Clips, ports::Ports},
     model::{Codec, Entropy, Level, ModeSet, Resource, Role, Secret, SrtpPolicy},
@@ -183,6 +183,7 @@ fn options(sip: SocketAddr, clips: Arc<Clips>, folder: &Path) -> anyhow::Result<
         ivr: IvrConfig::default(),
         max_concurrent: 0,
         control_socket: folder.join("control.sock"),
+        audit: HeadExport::into_folder(folder),
         selftest_every: None,
         drain: Duration::ZERO,
     })

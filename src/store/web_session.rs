@@ -79,7 +79,7 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         }
-        super::audit::append(&mut tx, self.writer, actor.at_ms, &[event]).await?;
+        self.record(&mut tx, actor.at_ms, &[event]).await?;
         Ok(tx.commit().await?)
     }
 

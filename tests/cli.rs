@@ -563,7 +563,10 @@ fn a_watch_goes_on_until_it_is_interrupted() {
 fn a_real_engine_answers_what_is_going_on_until_it_is_told_to_stop() {
     use std::os::unix::fs::PermissionsExt;
     let desk = Desk::furnished();
-    desk.write("sasayaki.toml", "[sip]\nlisten = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"]\n");
+    desk.write(
+        "sasayaki.toml",
+        "[sip]\nlisten = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"]\n[console]\nlisten = \"127.0.0.1:0\"\n",
+    );
     let mut engine = desk.command("serve --drain 1").stderr(Stdio::piped()).spawn().unwrap();
     let mut log = BufReader::new(engine.stderr.take().unwrap());
     let mut line = String::new();

@@ -66,7 +66,11 @@ fn j1_every_route_is_open_to_whom_its_line_says_and_closed_to_all_others() {
     for role in [None, Some(Role::Administrator), Some(Role::Supervisor), Some(Role::User)] {
         for route in ROUTES {
             let mut browser = role.map_or_else(|| Browser::new(OFFICE.console), signed_in);
-            let page = ask(&mut browser, route.method.as_str(), &route.path.replace("{file}", "style.css"));
+            let page = ask(
+                &mut browser,
+                route.method.as_str(),
+                &route.path.replace("{file}", "style.css").replace("{id}", "x"),
+            );
             let refused = match screen::judge(route.needs, role) {
                 Ok(()) => None,
                 Err(screen::Barred::SignInFirst) if route.path.starts_with("/api/") => Some(401),
@@ -157,6 +161,31 @@ fn the_fifth_wrong_password_locks_and_every_try_stands_in_the_trail() {
     assert_eq!(trail.matches("web wrong-password").count(), 5, "{trail}");
     assert!(trail.contains("web locked-out") && trail.contains("web signed-in"), "{trail}");
     assert!(!trail.contains(PASSWORD));
+}
+
+#[test]
+fn f1_the_monitor_is_for_administrators_and_supervisors_and_says_who_may_change_that() {
+    assert!(signed_in(Role::Supervisor).get("/monitor").body.contains("リアルタイムモニタ"));
+    let page = signed_in(Role::User).get("/monitor");
+    assert_eq!(page.status, 403);
+    assert!(page.body.contains("権限がありません") && page.body.contains("システム管理者に"));
+}
+
+#[test]
+fn an_order_that_cannot_be_read_is_a_problem_document() {
+    let mut browser = signed_in(Role::Supervisor);
+    for (body, status) in [
+        ("{", 400),
+        (r#"{"target":"1000","mode":"monitor","loud":true}"#, 422),
+        (r#"{"target":1000,"mode":"monitor"}"#, 422),
+        (r#"{"target":"1000","mode":"shout"}"#, 422),
+        (r#"{"target":"no number","mode":"monitor"}"#, 422),
+        (r#"{"target":"1000","mode":"monitor"}"#, 409),
+    ] {
+        let page = browser.json("/api/v1/orders", body);
+        assert_eq!(page.status, status, "{body}: {}", page.body);
+        assert_eq!(page.header("content-type"), Some("application/problem+json"), "{body}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     console::{self, Console},
-    engine::{Engine, Handle, Options, prompts},
+    engine::{Engine, Options, prompts},
     ivr::IvrConfig,
     media::{clip::Clips, ports::Ports},
     sip::{Transport, digest::Algorithm, transport::Tls},
@@ -31,7 +31,7 @@ pub async fn serve(loaded: Loaded, drain_seconds: u64) -> anyhow::Result<()> {
             tracing::info!(transport = transport.as_str(), %address, "listening");
         }
     }
-    let console = console(&config, store, engine.handle()).await?;
+    let console = console(&config, store, &engine).await?;
     if let Some(console) = &console {
         tracing::info!(address = %console.local(), "the console is listening");
     }
@@ -41,11 +41,12 @@ pub async fn serve(loaded: Loaded, drain_seconds: u64) -> anyhow::Result<()> {
 }
 
 /// `None`: it is switched off.
-async fn console(config: &Config, store: Store, engine: Handle) -> anyhow::Result<Option<Console>> {
+async fn console(config: &Config, store: Store, engine: &Engine) -> anyhow::Result<Option<Console>> {
     let Some(listen) = config.console.listen else { return Ok(None) };
     let behind_proxy = config.console.behind_proxy;
     let tls = if behind_proxy { None } else { identity(config)? };
-    Ok(Some(Console::start(console::Options { listen, tls, behind_proxy }, store, engine).await?))
+    let options = console::Options { listen, tls, behind_proxy };
+    Ok(Some(Console::start(options, store, engine.handle(), engine.turns()).await?))
 }
 
 /// Everything the engine needs, read and checked.

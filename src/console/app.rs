@@ -1,4 +1,4 @@
-use super::guesses::Guesses;
+use super::{guesses::Guesses, live::Live};
 use crate::{
     engine::Handle,
     model::{AccountId, Refusal},
@@ -16,6 +16,7 @@ pub struct App(Arc<Inner>);
 struct Inner {
     store: Store,
     engine: Handle,
+    live: Live,
     /// The browser's side of it speaks TLS.
     secure: bool,
     guesses: Mutex<Guesses>,
@@ -25,7 +26,7 @@ struct Inner {
 impl App {
     pub fn new(store: Store, engine: Handle, secure: bool) -> Self {
         let (guesses, sign_ins) = Default::default();
-        Self(Arc::new(Inner { store, engine, secure, guesses, sign_ins }))
+        Self(Arc::new(Inner { store, engine, live: Live::new(), secure, guesses, sign_ins }))
     }
 
     pub fn store(&self) -> &Store {
@@ -34,6 +35,10 @@ impl App {
 
     pub fn engine(&self) -> &Handle {
         &self.0.engine
+    }
+
+    pub fn live(&self) -> &Live {
+        &self.0.live
     }
 
     pub fn is_secure(&self) -> bool {

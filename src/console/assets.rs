@@ -5,7 +5,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-const ASSETS: &[(&str, &str, &str)] = &[("style.css", "text/css; charset=utf-8", include_str!("assets/style.css"))];
+const ASSETS: &[(&str, &str, &str)] = &[
+    ("style.css", "text/css; charset=utf-8", include_str!("assets/style.css")),
+    ("monitor.js", "text/javascript; charset=utf-8", include_str!("assets/monitor.js")),
+];
 
 /// What pages are dressed in. Whatever is asked for is looked up in a list; no path is ever followed.
 pub async fn asset(Path(file): Path<String>) -> Result<Response, Problem> {

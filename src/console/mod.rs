@@ -6,11 +6,14 @@
 
 mod app;
 mod assets;
+mod board;
 mod guard;
 mod guesses;
 mod health;
 mod language;
+mod live;
 mod metrics;
+mod order;
 mod page;
 mod problem;
 mod routes;

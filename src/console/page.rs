@@ -7,6 +7,7 @@ use super::{
     problem::Problem,
     words::Words,
 };
+use crate::model::Role;
 use askama::Template;
 use axum::{
     Extension, Form,
@@ -27,12 +28,18 @@ struct Frame {
 struct SignedIn {
     login: String,
     csrf: String,
+    /// May see the realtime monitor (F1).
+    watches: bool,
 }
 
 impl Frame {
     fn new(headers: &HeaderMap, visitor: Option<&Visitor>) -> Self {
         let language = Language::of(headers);
-        let signed_in = visitor.map(|visitor| SignedIn { login: visitor.account.login.clone(), csrf: visitor.csrf() });
+        let signed_in = visitor.map(|visitor| SignedIn {
+            login: visitor.account.login.clone(),
+            csrf: visitor.csrf(),
+            watches: visitor.account.role != Role::User,
+        });
         Self { words: Words::of(language), language, signed_in }
     }
 }
@@ -52,6 +59,17 @@ struct AccountPage {
     name: String,
     role: &'static str,
     extension: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "monitor.html")]
+struct MonitorPage {
+    frame: Frame,
+    live: &'static [(&'static str, &'static str)],
+    /// The account's own extension; empty if it has none.
+    own: String,
+    login: String,
+    csrf: String,
 }
 
 #[derive(Template)]
@@ -82,6 +100,13 @@ pub async fn account(headers: HeaderMap, Extension(visitor): Extension<Visitor>)
     let extension = visitor.account.extension.as_ref().map(ToString::to_string);
     let name = visitor.account.name;
     show(StatusCode::OK, &AccountPage { frame, name, role, extension })
+}
+
+pub async fn monitor(headers: HeaderMap, Extension(visitor): Extension<Visitor>) -> Response {
+    let frame = Frame::new(&headers, Some(&visitor));
+    let (live, csrf) = (frame.words.live, visitor.csrf());
+    let own = visitor.account.extension.map(|number| number.to_string()).unwrap_or_default();
+    show(StatusCode::OK, &MonitorPage { frame, live, own, login: visitor.account.login, csrf })
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,11 +1,11 @@
-use super::{app::App, assets, guard, health, metrics, page, problem::Problem, sign_in};
+use super::{app::App, assets, guard, health, live, metrics, order, page, problem::Problem, sign_in};
 use crate::access::screen::Needs;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
     http::{Method, StatusCode},
     middleware::{from_fn_with_state, map_response_with_state},
-    routing::{MethodRouter, get, post},
+    routing::{MethodRouter, delete, get, post},
 };
 
 /// The longest body of a request.
@@ -34,6 +34,18 @@ pub const ROUTES: &[Route] = &[
         path: "/sign-out-everywhere",
         needs: Needs::SignedIn,
         handler: || post(sign_in::sign_out_everywhere),
+    },
+    Route { method: Method::GET, path: "/monitor", needs: Needs::Watching, handler: || get(page::monitor) },
+    Route { method: Method::GET, path: "/api/v1/agents", needs: Needs::Watching, handler: || get(live::agents_now) },
+    Route { method: Method::GET, path: "/api/v1/calls", needs: Needs::Watching, handler: || get(live::calls) },
+    Route { method: Method::GET, path: "/api/v1/events", needs: Needs::Watching, handler: || get(live::events) },
+    Route { method: Method::POST, path: "/api/v1/orders", needs: Needs::Watching, handler: || post(order::order) },
+    Route { method: Method::GET, path: "/api/v1/sessions", needs: Needs::Watching, handler: || get(live::sessions) },
+    Route {
+        method: Method::DELETE,
+        path: "/api/v1/sessions/{id}",
+        needs: Needs::Administering,
+        handler: || delete(order::end_session),
     },
 ];
 

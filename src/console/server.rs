@@ -1,6 +1,6 @@
 //! The sockets of the console: HTTP/1.1, over TLS where there is a certificate and nobody in front who has one.
 
-use super::{app::App, routes::router};
+use super::{app::App, live, routes::router};
 use crate::{engine::Handle, store::Store, tls::Identity};
 use anyhow::Context;
 use axum::{Extension, Router};
@@ -17,8 +17,8 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task::{JoinHandle, JoinSet},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    task::JoinSet,
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
@@ -46,7 +46,8 @@ pub struct Options {
 /// A console that serves until this is dropped.
 pub struct Console {
     local: SocketAddr,
-    accepting: JoinHandle<()>,
+    /// They end with it, and every connection with them.
+    _tasks: JoinSet<()>,
 }
 
 /// The other end of a connection.
@@ -54,28 +55,29 @@ pub struct Console {
 pub struct Peer(pub IpAddr);
 
 impl Console {
-    pub async fn start(options: Options, store: Store, engine: Handle) -> anyhow::Result<Console> {
+    /// `turns` tells that something may have changed in the engine.
+    pub async fn start(
+        options: Options,
+        store: Store,
+        engine: Handle,
+        turns: watch::Receiver<u64>,
+    ) -> anyhow::Result<Console> {
         let Options { listen, tls, behind_proxy } = options;
         let listener = TcpListener::bind(listen).await.with_context(|| {
             format!("the console cannot listen on {listen}; give [console] listen another address, or \"\" for none")
         })?;
         let local = listener.local_addr()?;
-        let router = router(App::new(store, engine, tls.is_some() || behind_proxy));
+        let app = App::new(store, engine, tls.is_some() || behind_proxy);
+        let router = router(app.clone());
         let acceptor = tls.map(|identity| TlsAcceptor::from(identity.server_config()));
-        #[expect(clippy::disallowed_methods, reason = "the console owns its tasks")]
-        let accepting = tokio::spawn(accept_all(listener, acceptor, router));
-        Ok(Console { local, accepting })
+        let mut tasks = JoinSet::new();
+        tasks.spawn(accept_all(listener, acceptor, router));
+        tasks.spawn(live::keep(app, turns));
+        Ok(Console { local, _tasks: tasks })
     }
 
     pub fn local(&self) -> SocketAddr {
         self.local
-    }
-}
-
-impl Drop for Console {
-    fn drop(&mut self) {
-        // Every connection is a task of a set that this one owns.
-        self.accepting.abort();
     }
 }
 

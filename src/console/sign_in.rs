@@ -7,6 +7,7 @@ use super::{
     server::Peer,
 };
 use crate::{
+    access::screen::{self, Needs},
     model::{Refusal, Secret},
     store::{Actor, keys::os_random},
 };
@@ -51,7 +52,11 @@ pub async fn sign_in(
     let token = new_token();
     app.store().record_web_sign_in(&actor, found, verdict, &token_hash(&token)).await.map_err(failed)?;
     match verdict {
-        Ok(_) => Ok(with_cookie(&app, Redirect::to("/").into_response(), token.expose(), "")),
+        Ok(account) => {
+            let role = app.store().account(account).await.map_err(failed)?.map(|account| account.role);
+            let first = if screen::judge(Needs::Watching, role).is_ok() { "/monitor" } else { "/" };
+            Ok(with_cookie(&app, Redirect::to(first).into_response(), token.expose(), ""))
+        }
         Err(Refusal::Busy) => Ok(page::not_signed_in(language, StatusCode::SERVICE_UNAVAILABLE)),
         Err(_) => Ok(page::not_signed_in(language, StatusCode::UNAUTHORIZED)),
     }

@@ -42,7 +42,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    sync::{Notify, mpsc, oneshot},
+    sync::{Notify, mpsc, oneshot, watch},
     task::JoinHandle,
     time::{Interval, interval, interval_at, sleep_until},
 };
@@ -106,6 +106,7 @@ pub struct Engine {
     /// Bound for a moment to see whether a call would find a pair.
     spare_ports: Ports,
     handle: Handle,
+    turns: watch::Sender<u64>,
     asked: mpsc::Receiver<Asked>,
     sign_ins: SignIns,
     news: mpsc::Receiver<Vec<store::Change>>,
@@ -230,6 +231,7 @@ impl Engine {
             work_done,
             spare_ports,
             handle,
+            turns: watch::Sender::new(0),
             asked,
             sign_ins: SignIns::default(),
             news,
@@ -254,6 +256,11 @@ impl Engine {
     /// By which the rest of the process asks it, for as long as it runs.
     pub fn handle(&self) -> Handle {
         self.handle.clone()
+    }
+
+    /// Changes whenever something may have changed that others can ask about.
+    pub fn turns(&self) -> watch::Receiver<u64> {
+        self.turns.subscribe()
     }
 
     /// Runs until `stop` is ready, then lets running calls end by themselves, for as long as the drain allows.
@@ -352,6 +359,8 @@ impl Engine {
             } else {
                 return;
             }
+            // Nothing changes that leaves nothing to be done.
+            self.turns.send_modify(|turn| *turn = turn.wrapping_add(1));
         }
     }
 

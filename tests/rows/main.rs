@@ -23,6 +23,7 @@ mod modes;
 mod power;
 mod privacy;
 mod records;
+mod screen;
 mod secrets;
 mod secure;
 mod selftest;

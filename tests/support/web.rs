@@ -48,9 +48,7 @@ impl Browser {
 
     pub fn request(&mut self, method: &str, path: &str, head: &str, body: &str) -> Page {
         let mut stream = self.send(method, path, head, body);
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        let answer = String::from_utf8(answer).unwrap();
+        let answer = read(&mut stream, |answer| is_stream(answer));
         let (head, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
         for line in head.lines().filter(|line| line.to_ascii_lowercase().starts_with("set-cookie:")) {
             self.cookie = line[11..].trim().split(';').next().map(str::to_owned);
@@ -73,12 +71,45 @@ impl Browser {
         stream
     }
 
+    /// An order to the interface, as a script of a page would give it.
+    pub fn json(&mut self, path: &str, body: &str) -> Page {
+        let head = format!("Content-Type: application/json\r\nX-CSRF-Token: {}\r\n", self.csrf());
+        self.request("POST", path, &head, body)
+    }
+
+    /// A stream of events, read until it says `wanted`: what it said till then.
+    pub fn events_until(&self, last_event_id: &str, wanted: &str) -> String {
+        let head = format!("Last-Event-ID: {last_event_id}\r\n");
+        let mut stream = self.send("GET", "/api/v1/events", &head, "");
+        let said = read(&mut stream, |said| said.contains(wanted));
+        assert!(said.contains(wanted), "{wanted} was never said:\n{said}");
+        said
+    }
+
     /// What the forms of a page carry.
     pub fn csrf(&mut self) -> String {
         let page = self.get("/");
         let value = page.body.split_once("name=\"csrf\" value=\"").expect("a form with a token").1;
         value.split('"').next().unwrap().to_owned()
     }
+}
+
+/// Until the end, or until it is enough.
+fn read(stream: &mut TcpStream, enough: impl Fn(&str) -> bool) -> String {
+    let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
+    loop {
+        let length = stream.read(&mut piece).unwrap();
+        answer.extend_from_slice(&piece[..length]);
+        let text = String::from_utf8_lossy(&answer);
+        if length == 0 || enough(&text) {
+            return text.into_owned();
+        }
+    }
+}
+
+/// A stream has no end to wait for.
+fn is_stream(answer: &str) -> bool {
+    answer.contains("\r\n\r\n") && answer.contains("text/event-stream")
 }
 
 impl Page {

@@ -170,7 +170,9 @@ events.addEventListener("error", () => {
 events.addEventListener("board", (event) => {
   rows.forEach((row) => row.element.remove());
   rows.clear();
-  take(JSON.parse(event.data));
+  const board = JSON.parse(event.data);
+  // What was over before anybody looked is no news.
+  take({ ...board, orders: board.orders.filter((one) => ["ringing", "waiting", "listening"].includes(one.state)) });
 });
 events.addEventListener("change", (event) => take(JSON.parse(event.data)));
 setInterval(() => rows.forEach((row) => row.tick()), 1000);

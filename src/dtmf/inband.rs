@@ -80,11 +80,11 @@ impl InBand {
         let strongest = judge::strongest(&self.past);
         let held = self.presses.hold(&self.past, strongest);
         self.suspect.watch(&self.past, strongest.filter(|key| Some(*key) != held));
-        let key = self.suspect.due(&self.past)?;
+        let key = self.suspect.due()?;
         match judge::judge(&self.past, key) {
             Ok(sound) => self.presses.begin(sound),
             Err(refusal) => {
-                self.suspect.refuse(&self.past, refusal);
+                self.suspect.refuse(refusal);
                 None
             }
         }

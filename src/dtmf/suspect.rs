@@ -12,7 +12,9 @@ pub struct Suspect {
     hops: u32,
     /// It is judged again when it has lasted for so many,
     due_hops: u32,
-    /// or when less than this sounds in all, as a part of its two tones.
+    /// or when its fullness falls below this.
+    due_fullness: f32,
+    /// All that sounds now, as a part of its two tones.
     fullness: f32,
     /// For so many hops it has outweighed all else.
     bare_hops: u32,
@@ -20,7 +22,8 @@ pub struct Suspect {
 
 impl Suspect {
     pub fn watch(&mut self, past: &Past, key: Option<Key>) {
-        let bare = key.is_some_and(|key| judge::fullness(past, key) <= BARE);
+        let fullness = key.map(|key| judge::fullness(past, key));
+        let bare = fullness.is_some_and(|fullness| fullness <= BARE);
         let bare_hops = if bare { self.bare_hops.saturating_add(1) } else { 0 };
         if self.key == key {
             self.hops = self.hops.saturating_add(1);
@@ -28,6 +31,7 @@ impl Suspect {
             *self = Self { key, ..Self::default() };
         }
         self.bare_hops = bare_hops;
+        self.fullness = fullness.unwrap_or_default();
     }
 
     /// Whether it has outweighed all else for long enough to be taken for a key by somebody.
@@ -36,23 +40,22 @@ impl Suspect {
     }
 
     /// The key that is to be judged now.
-    pub fn due(&self, past: &Past) -> Option<Key> {
-        let looks = self.hops < PROMPTLY_HOPS || self.hops.is_multiple_of(LOOK_HOPS);
-        self.key.filter(|key| self.hops >= self.due_hops || looks && judge::fullness(past, *key) < self.fullness)
+    pub fn due(&self) -> Option<Key> {
+        self.key.filter(|_| self.hops >= self.due_hops || self.fullness < self.due_fullness)
     }
 
     /// What was refused for long is looked at less often; what is in company that no case bears, hardly, unless some of that goes.
-    pub fn refuse(&mut self, past: &Past, refusal: Refusal) {
+    pub fn refuse(&mut self, refusal: Refusal) {
         let promptly = self.hops < PROMPTLY_HOPS;
-        let (wait_hops, fullness) = match refusal {
-            Refusal::NotYet => (if promptly { 1 } else { SELDOM_HOPS }, 0.0),
+        let (wait_hops, fall) = match refusal {
+            Refusal::NotYet => (if promptly { 1 } else { SELDOM_HOPS }, f32::INFINITY),
             Refusal::UnlessGone(excess) => {
-                let fullness = self.key.map_or(0.0, |key| judge::fullness(past, key));
-                let fall = (GONE * excess).min(CHANGED * fullness);
-                (if promptly { HARDLY_HOPS } else { RARELY_HOPS }, fullness - fall)
+                let wait_hops = if promptly { HARDLY_HOPS.max(self.hops / 2) } else { RARELY_HOPS };
+                (wait_hops, (GONE * excess).min(CHANGED * self.fullness))
             }
         };
-        (self.due_hops, self.fullness) = (self.hops.saturating_add(wait_hops), fullness);
+        self.due_hops = self.hops.saturating_add(wait_hops);
+        self.due_fullness = self.fullness - fall;
     }
 }
 
@@ -60,13 +63,11 @@ impl Suspect {
 const PROMPTLY_HOPS: u32 = 10;
 /// 20 ms: so often what has sounded for longer. More often costs more and finds no more. Rows: channels, prompt leak.
 const SELDOM_HOPS: u32 = 4;
-/// 10 ms: so often, of the first 50, what no case bears. More seldom misses keys of which frames were repeated. Rows: noise, frames
-/// repeated.
+/// 10 ms, or half as long as it has lasted: so often, of the first 50, what no case bears. More seldom misses keys of which frames
+/// were repeated. Rows: noise, frames repeated.
 const HARDLY_HOPS: u32 = 2;
 /// 160 ms: so often what no case bears and has sounded for longer. Row: channels.
 const RARELY_HOPS: u32 = 32;
-/// 10 ms: so often it is seen whether some of that has gone, of what has sounded for longer. Row: channels.
-const LOOK_HOPS: u32 = 2;
 /// This part of what is too much goes before it is worth a look: what is looked at trails what sounds. Rows: channels, noise.
 const GONE: f32 = 0.7;
 /// A tenth less in all is another sound, however much too much there was. Row: frames repeated.

@@ -107,7 +107,7 @@ fn assert_hears(phone: &Phone, hz: f64) {
 
 #[test]
 fn a_provider_that_asks_who_we_are_registers_us_and_carries_calls_both_ways() {
-    let engine = office();
+    let mut engine = office();
     let mut customer = phone(CUSTOMER, CUSTOMER_HZ).start();
     // Its nonces are old before the second call.
     let provider = Provider::start(customer.address(), 3);
@@ -151,6 +151,11 @@ fn a_provider_that_asks_who_we_are_registers_us_and_carries_calls_both_ways() {
     customer.expect("CALL_ESTABLISHED", SOON);
     customer.hang_up();
     agent.expect_closed(SOON);
+
+    // Who is gone has said so: the provider looks for nobody.
+    assert!(engine.stop().success());
+    customer.dial(&format!("sip:{NUMBER}@{}", provider.address));
+    assert!(customer.expect_closed(SOON).contains("480"));
 }
 
 #[test]

@@ -53,7 +53,7 @@ const RING_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often the rights of running sessions are judged again though nobody changed them: hours pass.
 const RECHECK_INTERVAL: Duration = Duration::from_secs(30);
 
-/// How long a shutdown waits for the media thread to tell how the last calls were.
+/// How long a shutdown waits for the media thread to tell how the last calls were, and for registrars to let us go.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Replies of side work that may wait for the loop.
@@ -272,7 +272,7 @@ impl Engine {
                 () = self.step() => {}
             }
         }
-        self.switch.drain();
+        self.switch.drain(clock::now());
         tracing::info!(calls = self.switch.calls().len(), "stopping: no new calls, running ones may end by themselves");
         let deadline = clock::now().instant + self.drain;
         while !self.switch.is_idle() && clock::now().instant < deadline {
@@ -290,7 +290,7 @@ impl Engine {
         self.carry_out(now);
         self.switch.hang_up_everybody(now);
         self.carry_out(now);
-        self.hear_how_calls_were().await;
+        self.hear_last_words().await;
         // The last thing written is the end of the last session; nobody may hold a pen after it.
         let Engine { scribe, scribe_task, ledger, ledger_task, notary, notary_task, .. } = self;
         let Engine { control_socket, store, transports, media, .. } = self;
@@ -306,13 +306,14 @@ impl Engine {
         tracing::info!("stopped");
     }
 
-    /// The media thread tells it of each call that was just ended.
-    async fn hear_how_calls_were(&mut self) {
+    /// The media thread tells it of each call that was just ended, and registrars that they have let us go.
+    async fn hear_last_words(&mut self) {
         let deadline = clock::now().instant + LAST_WORDS;
         while !self.switch.is_settled() {
             tokio::select! {
                 () = sleep_until(deadline.into()) => return,
                 Some(event) = self.media_events.recv() => self.switch.media_event(clock::now(), event),
+                Some(inbound) = self.inbound.recv() => self.receive(inbound),
             }
             self.carry_out(clock::now());
         }

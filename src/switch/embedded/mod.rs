@@ -148,6 +148,8 @@ enum Purpose {
     Refresh { leg: LegId },
     /// We tell a trunk where we are.
     Register { trunk: TrunkName },
+    /// We tell a trunk that we are there no more.
+    Unregister,
     /// Is the trunk there?
     Ping { trunk: TrunkName },
     /// BYE or INFO: nothing depends on the answer.
@@ -312,18 +314,20 @@ impl<P: MediaPorts> Embedded<P> {
         self.drain_endpoint(now);
     }
 
-    /// No new calls from here on; those that are up end by themselves.
-    pub fn drain(&mut self) {
+    /// No new calls from here on, as trunks are told; those that are up end by themselves.
+    pub fn drain(&mut self, now: Now) {
         self.draining = true;
+        self.unregister_everywhere(now);
+        self.drain_endpoint(now);
     }
 
     pub fn is_idle(&self) -> bool {
         self.legs.is_empty() && self.farewells.is_empty()
     }
 
-    /// Whether all is known of every call that has ended.
+    /// Whether all is known of every call that has ended, and every registrar knows that we are gone.
     pub fn is_settled(&self) -> bool {
-        self.closing.is_empty()
+        self.closing.is_empty() && !self.by_client_tx.values().any(|purpose| matches!(purpose, Purpose::Unregister))
     }
 
     /// Ends every call, for a shutdown that waits no longer.
@@ -395,7 +399,13 @@ impl<P: MediaPorts> Embedded<P> {
             Some(Purpose::Notify { subscription }) => self.notify_response(now, &subscription, response),
             Some(Purpose::Register { trunk }) => self.register_response(now, &trunk, response),
             Some(Purpose::Ping { trunk }) => self.ping_response(now, &trunk, response.code),
-            Some(Purpose::Ring { .. } | Purpose::CallBack { .. } | Purpose::Abandoned { .. } | Purpose::Courtesy)
+            Some(
+                Purpose::Ring { .. }
+                | Purpose::CallBack { .. }
+                | Purpose::Abandoned { .. }
+                | Purpose::Unregister
+                | Purpose::Courtesy,
+            )
             | None => {}
         }
     }
@@ -412,7 +422,8 @@ impl<P: MediaPorts> Embedded<P> {
             Some(Purpose::Notify { subscription }) => self.no_notice(&subscription),
             Some(Purpose::Register { trunk }) => self.registration_failed(now, &trunk, Trouble::NoAnswer),
             Some(Purpose::Ping { trunk }) => self.ping_response(now, &trunk, 408),
-            Some(Purpose::Abandoned { .. } | Purpose::Outlived { .. } | Purpose::Courtesy) | None => {}
+            Some(Purpose::Abandoned { .. } | Purpose::Outlived { .. } | Purpose::Unregister | Purpose::Courtesy)
+            | None => {}
         }
     }
 

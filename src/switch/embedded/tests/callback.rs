@@ -172,7 +172,7 @@ fn a_call_back_that_is_given_up_stops_ringing_and_so_does_one_of_a_phone_that_is
 #[test]
 fn an_engine_that_stops_calls_nobody_back() {
     let mut rig = Rig::new();
-    rig.switch.drain();
+    rig.switch.drain(rig.now);
     rig.call_back("1000");
     assert_eq!(rig.not_reached(), Some(NotReached::Failed));
 }

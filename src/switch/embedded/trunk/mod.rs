@@ -10,6 +10,7 @@ mod signed;
 mod upkeep;
 
 pub(super) use outgoing::{WayOut, goes_out, told};
+use signed::Account;
 pub(super) use signed::Signed;
 
 use super::{Embedded, Now, leg::MediaPorts};
@@ -69,13 +70,26 @@ pub(super) struct Trunk {
 }
 
 impl<P: MediaPorts> Embedded<P> {
-    /// The trunks as they are now. One that is as it was keeps its registration; calls go on in any case.
+    /// The trunks as they are now. One that is as it was keeps its registration, one that is left is told; calls go on in
+    /// any case.
     pub fn set_trunks(&mut self, now: Now, entries: Vec<TrunkEntry>) {
         let mut before = std::mem::take(&mut self.trunks.0);
+        let mut left = Vec::new();
         for entry in entries {
-            let kept = before.remove(&entry.trunk.name).filter(|trunk| trunk.entry.is_as(&entry));
-            let trunk = kept.unwrap_or_else(|| Trunk::new(now.instant, entry));
+            let trunk = match before.remove(&entry.trunk.name) {
+                Some(trunk) if trunk.entry.is_as(&entry) => trunk,
+                former => {
+                    left.extend(former.filter(|former| !former.entry.registers_as(&entry)));
+                    Trunk::new(now.instant, entry)
+                }
+            };
             self.trunks.0.insert(trunk.name().clone(), trunk);
+        }
+        for trunk in left.into_iter().chain(before.into_values()) {
+            self.unregister(now, Account::Gone(Box::new(trunk)));
+        }
+        if self.draining {
+            self.unregister_everywhere(now);
         }
         self.tend_trunks(now);
         self.drain_endpoint(now);

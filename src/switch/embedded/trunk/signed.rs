@@ -1,7 +1,7 @@
 //! Digest toward trunks (RFC 3261 §22.2, §22.3): requests carry the answer to the challenge that is known, and go again with
 //! a better one when it is not good enough.
 
-use super::{Embedded, Now, Trouble, Trunk};
+use super::{Embedded, Now, Trouble, Trunk, Trunks};
 use crate::{
     model::TrunkName,
     sip::{CSeq, ClientTx, DialogId, Flow, NameAddr, Request, Response},
@@ -14,17 +14,39 @@ const MAX_TRIES: u8 = 3;
 
 /// A request to a trunk that may ask who we are.
 pub(in super::super) struct Signed {
-    trunk: TrunkName,
+    account: Account,
     request: Request,
     flow: Flow,
     tries: u8,
+}
+
+/// Who answers for us.
+pub(super) enum Account {
+    Of(TrunkName),
+    /// A trunk that was removed, and hears yet that we are there no more.
+    Gone(Box<Trunk>),
+}
+
+impl Account {
+    pub fn trunk<'a>(&'a mut self, trunks: &'a mut Trunks) -> Option<&'a mut Trunk> {
+        match self {
+            Account::Of(name) => trunks.get_mut(name),
+            Account::Gone(trunk) => Some(trunk),
+        }
+    }
+}
+
+impl Signed {
+    pub(super) fn new(account: Account, request: Request, flow: Flow) -> Self {
+        Self { account, request, flow, tries: 1 }
+    }
 }
 
 impl<P: MediaPorts> Embedded<P> {
     /// Sends a request; to a trunk with the credentials that it is known to want.
     pub(in super::super) fn send(&mut self, now: Now, request: Request, flow: Flow) -> (ClientTx, Request) {
         match self.account_for(&request, flow) {
-            Some(trunk) => self.send_signed(now, Signed { trunk, request, flow, tries: 1 }),
+            Some(trunk) => self.send_signed(now, Signed::new(Account::Of(trunk), request, flow)),
             None => (self.endpoint.request(now.instant, request.clone(), flow), request),
         }
     }
@@ -43,9 +65,9 @@ impl<P: MediaPorts> Embedded<P> {
         Some(here.find(is_named).map_or(first, |trunk| trunk.name().clone()))
     }
 
-    fn send_signed(&mut self, now: Now, mut signed: Signed) -> (ClientTx, Request) {
+    pub(super) fn send_signed(&mut self, now: Now, mut signed: Signed) -> (ClientTx, Request) {
         let cnonce = self.entropy.token();
-        if let Some(trunk) = self.trunks.get_mut(&signed.trunk)
+        if let Some(trunk) = signed.account.trunk(&mut self.trunks)
             && let Some(password) = &trunk.entry.password
         {
             let user = trunk.entry.trunk.user.as_deref().unwrap_or_default();
@@ -68,7 +90,7 @@ impl<P: MediaPorts> Embedded<P> {
         if !matches!(response.code, 401 | 407) || given_up {
             return false;
         }
-        let Some(trunk) = self.trunks.get_mut(&signed.trunk) else { return false };
+        let Some(trunk) = signed.account.trunk(&mut self.trunks) else { return false };
         let asked = trunk.session.learn(response);
         if asked.is_none_or(|asked| signed.tries + u8::from(!asked.stale) >= MAX_TRIES) {
             trunk.trouble = Some(Trouble::AccountRefused);

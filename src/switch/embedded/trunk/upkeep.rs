@@ -1,7 +1,10 @@
 //! A trunk is registered with before the registration runs out (RFC 3261 §10.2), and asked by OPTIONS whether it is there
 //! (§11): one that does not answer is passed over until it does.
 
-use super::{Embedded, Now, Trouble, Trunk, TrunkEntry};
+use super::{
+    Embedded, Now, Trouble, Trunk, TrunkEntry,
+    signed::{Account, Signed},
+};
 use crate::{
     model::TrunkName,
     sip::{Contacts, Flow, Method, NameAddr, Request, Response},
@@ -68,6 +71,11 @@ impl Registration {
         matches!(self.state, State::Held { .. } | State::Renewing { .. })
     }
 
+    /// Whether the registrar may know of us.
+    fn may_stand(&self) -> bool {
+        matches!(self.state, State::Asked | State::Held { .. } | State::Renewing { .. })
+    }
+
     /// What was tried in vain is tried now.
     fn hurry(&mut self, now: Instant) {
         if let State::Due(at) = &mut self.state {
@@ -98,6 +106,26 @@ impl Trunk {
             trouble,
             entry,
         }
+    }
+
+    /// A REGISTER for as long as that; 0 takes back the one before. `tokens` are for its From tag and, the first time, its
+    /// Call-ID.
+    fn register(&mut self, contact: &str, tokens: [String; 2], expires_s: u32) -> Request {
+        let [tag, call_id] = tokens;
+        let registration = &mut self.registration;
+        registration.cseq += 1;
+        if registration.call_id.is_empty() {
+            registration.call_id = call_id;
+        }
+        let mut request = Request::new(Method::Register, format!("sip:{}", self.entry.trunk.domain()));
+        let address_of_record = self.entry.address_of_record();
+        request.headers.push("From", NameAddr::new(&*address_of_record).with_param("tag", &tag));
+        request.headers.push("To", NameAddr::new(address_of_record));
+        request.headers.push("Call-ID", &registration.call_id);
+        request.headers.push("CSeq", format!("{} REGISTER", registration.cseq));
+        request.headers.push("Contact", format!("<{contact}>"));
+        request.headers.push("Expires", expires_s);
+        request
     }
 
     fn next_wake(&self) -> Option<Instant> {
@@ -176,23 +204,33 @@ impl<P: MediaPorts> Embedded<P> {
 
     fn send_register(&mut self, now: Now, name: &TrunkName, flow: Flow) {
         let contact = self.trunk_contact(name, flow);
-        let (tag, call_id) = (self.entropy.token(), self.entropy.token());
+        let tokens = [self.entropy.token(), self.entropy.token()];
         let Some(trunk) = self.trunks.get_mut(name) else { return };
-        let registration = &mut trunk.registration;
-        registration.cseq += 1;
-        if registration.call_id.is_empty() {
-            registration.call_id = call_id;
-        }
-        let mut request = Request::new(Method::Register, format!("sip:{}", trunk.entry.trunk.domain()));
-        let address_of_record = trunk.entry.address_of_record();
-        request.headers.push("From", NameAddr::new(&*address_of_record).with_param("tag", &tag));
-        request.headers.push("To", NameAddr::new(address_of_record));
-        request.headers.push("Call-ID", &registration.call_id);
-        request.headers.push("CSeq", format!("{} REGISTER", registration.cseq));
-        request.headers.push("Contact", format!("<{contact}>"));
-        request.headers.push("Expires", registration.expires_s);
+        let request = trunk.register(&contact, tokens, trunk.registration.expires_s);
         let (tx, _) = self.send(now, request, flow);
         self.by_client_tx.insert(tx, Purpose::Register { trunk: name.clone() });
+    }
+
+    /// No new calls are wanted: every registrar is told. The trunks stay within reach for the calls that are up.
+    pub(in super::super) fn unregister_everywhere(&mut self, now: Now) {
+        for name in self.trunks.0.keys().cloned().collect::<Vec<_>>() {
+            self.unregister(now, Account::Of(name));
+        }
+    }
+
+    /// A registrar that may know of us is told that we are there no more (RFC 3261 §10.2.2), and not asked again.
+    pub(super) fn unregister(&mut self, now: Now, mut account: Account) {
+        let Some(trunk) = account.trunk(&mut self.trunks) else { return };
+        let stood = trunk.registration.may_stand();
+        trunk.registration.state = State::Off;
+        let Some(flow) = trunk.entry.flow.filter(|_| stood) else { return };
+        let name = trunk.name().clone();
+        let contact = self.trunk_contact(&name, flow);
+        let tokens = [self.entropy.token(), self.entropy.token()];
+        let Some(trunk) = account.trunk(&mut self.trunks) else { return };
+        let request = trunk.register(&contact, tokens, 0);
+        let (tx, _) = self.send_signed(now, Signed::new(account, request, flow));
+        self.by_client_tx.insert(tx, Purpose::Unregister);
     }
 
     /// The URI under which a trunk calls us: its name tells it from others of the same address.
@@ -201,7 +239,8 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     pub(in super::super) fn register_response(&mut self, now: Now, name: &TrunkName, response: &Response) {
-        let Some(trunk) = self.trunks.get_mut(name) else { return };
+        let asked = |trunk: &&mut Trunk| !matches!(trunk.registration.state, State::Off);
+        let Some(trunk) = self.trunks.get_mut(name).filter(asked) else { return };
         if let Ok(cseq) = response.headers.cseq() {
             trunk.registration.cseq = trunk.registration.cseq.max(cseq.number);
         }
@@ -276,6 +315,11 @@ impl<P: MediaPorts> Embedded<P> {
 }
 
 impl TrunkEntry {
+    /// Whether a registration of the one is replaced by that of the other.
+    pub(super) fn registers_as(&self, other: &TrunkEntry) -> bool {
+        other.trunk.registers && self.flow == other.flow && self.address_of_record() == other.address_of_record()
+    }
+
     /// Who we are there.
     pub(super) fn address_of_record(&self) -> String {
         let user = self.trunk.user.as_deref().unwrap_or(self.trunk.name.as_str());

@@ -162,3 +162,77 @@ fn a_trunk_that_is_back_is_registered_with_at_once() {
     assert_eq!(rig.answer_all(Transport::Tls), ["REGISTER"]);
     assert_eq!((rig.reachable("main"), rig.trouble("main")), (Some(true), None));
 }
+
+/// `main` has us registered.
+fn registered() -> (Rig, Request) {
+    let mut rig = rig(vec![with_account(true)]);
+    rig.pong(MAIN);
+    let register = rig.received(MAIN, Method::Register);
+    rig.reply(MAIN, &register, 200);
+    (rig, register)
+}
+
+impl Rig {
+    fn set_trunks(&mut self, entries: Vec<TrunkEntry>) {
+        self.switch.set_trunks(self.now, entries);
+        self.drain();
+    }
+}
+
+#[test]
+fn a_registrar_that_is_left_is_told_though_it_asks_who_we_are() {
+    let (mut rig, register) = registered();
+    rig.set_trunks(vec![]);
+    let leave = rig.received(MAIN, Method::Register);
+    assert_eq!(leave.headers.get("Expires"), Some("0"));
+    assert_eq!(leave.headers.get("Contact"), register.headers.get("Contact"));
+    assert_eq!(leave.headers.call_id(), register.headers.call_id());
+    assert!(leave.headers.cseq().unwrap().number > register.headers.cseq().unwrap().number);
+    assert!(rig.switch.trunks().is_empty() && !rig.switch.is_settled());
+    rig.send(MAIN, &challenge(&leave, 401, "one"));
+    let signed = rig.received(MAIN, Method::Register);
+    assert!(answered_nonce(&signed, Asker::Server).is_some() && signed.headers.get("Expires") == Some("0"));
+    rig.reply(MAIN, &signed, 200);
+    assert!(rig.switch.is_settled() && rig.switch.signed.is_empty());
+}
+
+#[test]
+fn a_trunk_that_moves_or_registers_no_more_leaves_where_it_was_and_one_that_stays_does_not() {
+    let (mut rig, _) = registered();
+    let mut shown = with_account(true);
+    shown.trunk.caller_id = None;
+    rig.set_trunks(vec![shown]);
+    let again = rig.received(MAIN, Method::Register);
+    assert_eq!(again.headers.get("Expires"), Some("3600"));
+    assert!(!rig.words(MAIN).contains(&"REGISTER".to_owned()), "it is the same registration");
+    rig.reply(MAIN, &again, 200);
+    let mut moved = with_account(true);
+    moved.flow = Some(flow(SPARE));
+    rig.set_trunks(vec![moved]);
+    assert_eq!(rig.received(MAIN, Method::Register).headers.get("Expires"), Some("0"));
+    let there = rig.received(SPARE, Method::Register);
+    assert_eq!(there.headers.get("Expires"), Some("3600"));
+    rig.reply(SPARE, &there, 200);
+    let mut fixed = with_account(false);
+    fixed.flow = Some(flow(SPARE));
+    rig.set_trunks(vec![fixed]);
+    assert_eq!(rig.received(SPARE, Method::Register).headers.get("Expires"), Some("0"));
+}
+
+#[test]
+fn whoever_takes_no_new_calls_leaves_its_registrars_and_stays_within_reach() {
+    let (mut rig, _) = registered();
+    rig.switch.drain(rig.now);
+    rig.drain();
+    let leave = rig.received(MAIN, Method::Register);
+    assert_eq!(leave.headers.get("Expires"), Some("0"));
+    assert!(!rig.switch.is_settled());
+    rig.reply(MAIN, &leave, 200);
+    assert!(rig.switch.is_settled() && rig.switch.trunks()[0].registered == Some(false));
+    let mut changed = with_account(true);
+    changed.password = Some(Secret::new("another"));
+    rig.set_trunks(vec![changed]);
+    assert_eq!(rig.words(MAIN), ["OPTIONS"]);
+    rig.after(Duration::from_secs(3000));
+    assert!(!rig.words(MAIN).contains(&"REGISTER".to_owned()));
+}

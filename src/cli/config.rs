@@ -36,6 +36,8 @@ pub struct Config {
     pub ivr: IvrLimits,
     /// `calls.max_concurrent`; `None`: no limit.
     pub max_concurrent_calls: Option<u32>,
+    /// `calls.keep_days`; `None`: the records of calls are kept for good.
+    pub keep_calls: Option<Duration>,
     pub pepper_file: PathBuf,
     pub audit: HeadExport,
     pub console: Console,

@@ -72,6 +72,7 @@ pub fn options(config: &Config, drain: Duration) -> anyhow::Result<Options> {
             max_extension_attempts: u32::from(config.ivr.max_extension_attempts),
         },
         max_concurrent: config.max_concurrent_calls.map_or(0, |limit| limit as usize),
+        keep_calls: config.keep_calls,
         control_socket: config.control_socket(),
         audit: config.audit.clone(),
         selftest_every: config.selftest_every,

@@ -1,8 +1,13 @@
-//! The one who keeps the records of calls. Not the scribe: calls are many, and the trail never waits behind them.
+//! The one who keeps the records of calls, for as long as they are to be kept. Not the scribe: calls are many, and the trail
+//! never waits behind them.
 
-use super::tries::{TRIES, tried};
+use super::{
+    clock,
+    tries::{TRIES, tried},
+};
 use crate::{model::CallNote, store::Store};
-use tokio::{sync::mpsc, task::JoinHandle};
+use std::time::Duration;
+use tokio::{sync::mpsc, task::JoinHandle, time::interval};
 
 /// How many rows may wait; more are lost.
 const MAX_WAITING: usize = 8192;
@@ -10,14 +15,21 @@ const MAX_WAITING: usize = 8192;
 /// How many of them go into the store together.
 const MAX_AT_ONCE: usize = 256;
 
+/// How often what is too old is looked for.
+const FORGET_EVERY: Duration = Duration::from_secs(3600);
+
+/// How many calls are forgotten together; between two such pieces rows are written.
+const MAX_FORGOTTEN: u32 = 500;
+
 pub struct Ledger(mpsc::Sender<CallNote>);
 
 impl Ledger {
-    /// The task ends when the `Ledger` is gone and all rows are written.
-    pub fn start(store: Store) -> (Self, JoinHandle<()>) {
+    /// The task ends when the `Ledger` is gone and all rows are written. `keep`: how long a call is remembered after it began;
+    /// `None`: for good.
+    pub fn start(store: Store, keep: Option<Duration>) -> (Self, JoinHandle<()>) {
         let (sender, notes) = mpsc::channel(MAX_WAITING);
         #[expect(clippy::disallowed_methods, reason = "the engine owns its tasks")]
-        let task = tokio::spawn(keep_all(store, notes));
+        let task = tokio::spawn(keep_all(store, notes, keep));
         (Self(sender), task)
     }
 
@@ -29,13 +41,40 @@ impl Ledger {
     }
 }
 
-async fn keep_all(store: Store, mut notes: mpsc::Receiver<CallNote>) {
+async fn keep_all(store: Store, mut notes: mpsc::Receiver<CallNote>, remembered: Option<Duration>) {
     let mut tries = TRIES;
     let mut together = Vec::with_capacity(MAX_AT_ONCE);
-    while notes.recv_many(&mut together, MAX_AT_ONCE).await > 0 {
-        // After rows were lost the next get one try, until the store is back.
-        tries = if keep(&store, &together, tries).await { TRIES } else { 1 };
-        together.clear();
+    let mut forgetting = interval(FORGET_EVERY);
+    loop {
+        tokio::select! {
+            biased;
+            received = notes.recv_many(&mut together, MAX_AT_ONCE) => {
+                if received == 0 {
+                    return;
+                }
+                // After rows were lost the next get one try, until the store is back.
+                tries = if keep(&store, &together, tries).await { TRIES } else { 1 };
+                together.clear();
+            }
+            _ = forgetting.tick() => {
+                if forget(&store, remembered).await {
+                    forgetting.reset_immediately();
+                }
+            }
+        }
+    }
+}
+
+/// One piece of what is older than that; whether there may be more.
+async fn forget(store: &Store, remembered: Option<Duration>) -> bool {
+    let Some(remembered_ms) = remembered.and_then(|time| u64::try_from(time.as_millis()).ok()) else { return false };
+    let before_ms = clock::now().unix_ms.saturating_sub(remembered_ms);
+    match store.forget_calls(before_ms, MAX_FORGOTTEN).await {
+        Ok(gone) => gone > 0,
+        Err(error) => {
+            tracing::warn!(event = "call-records-not-forgotten", %error, "another try follows within the hour");
+            false
+        }
     }
 }
 
@@ -51,14 +90,18 @@ async fn keep(store: &Store, notes: &[CallNote], tries: u32) -> bool {
 mod tests {
     use super::*;
     use crate::{
-        model::{CallId, CallRecord},
+        model::{CallEnd, CallEnding, CallId, CallRecord},
         store::{CallFilter, Options},
     };
     use ulid::Ulid;
 
     fn row(id: u128) -> CallNote {
+        CallNote::Row(record(id))
+    }
+
+    fn record(id: u128) -> CallRecord {
         let party = |text: &str| text.parse::<crate::model::ExtensionNumber>().unwrap().into();
-        CallNote::Row(CallRecord {
+        CallRecord {
             id: CallId::from(Ulid::from(id)),
             caller: party("201"),
             callee: party("202"),
@@ -67,20 +110,45 @@ mod tests {
             caller_codec: None,
             callee_codec: None,
             end: None,
-        })
+        }
+    }
+
+    async fn store(folder: &tempfile::TempDir) -> Store {
+        let url = format!("sqlite:{}", folder.path().join("db").display());
+        Store::open(Options::new(url, folder.path(), folder.path().join("key"), "localhost")).await.unwrap()
+    }
+
+    async fn kept(store: &Store) -> usize {
+        let all = CallFilter { since_ms: 0, until_ms: u64::MAX, extension: None };
+        store.call_rows(&all, None, 2000).await.unwrap().len()
+    }
+
+    #[tokio::test]
+    async fn what_is_too_old_is_forgotten_to_the_last_piece_while_rows_are_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder).await;
+        let end = Some(CallEnd { at_ms: 9, cause: CallEnding::Shutdown, sip_status: None });
+        let old = (0..1200).map(|id| CallNote::Row(CallRecord { begun_at_ms: id, end, ..record(id.into()) }));
+        store.keep_calls(&old.collect::<Vec<_>>()).await.unwrap();
+        let (ledger, _task) = Ledger::start(store.clone(), Some(Duration::from_secs(86_400)));
+        ledger.write(CallNote::Row(CallRecord { begun_at_ms: clock::now().unix_ms, end, ..record(5000) }));
+        let gone = async {
+            let mut look = interval(Duration::from_millis(50));
+            while kept(&store).await != 1 {
+                look.tick().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), gone).await.unwrap();
     }
 
     #[tokio::test]
     async fn what_waits_when_the_ledger_goes_is_written_all_the_same() {
         let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("db").display());
-        let options = Options::new(url, folder.path(), folder.path().join("key"), "localhost");
-        let store = Store::open(options).await.unwrap();
-        let (ledger, task) = Ledger::start(store.clone());
+        let store = store(&folder).await;
+        let (ledger, task) = Ledger::start(store.clone(), None);
         (0..1000).for_each(|id| ledger.write(row(id)));
         drop(ledger);
         task.await.unwrap();
-        let all = CallFilter { since_ms: 0, until_ms: u64::MAX, extension: None };
-        assert_eq!(store.call_rows(&all, None, 2000).await.unwrap().len(), 1000);
+        assert_eq!(kept(&store).await, 1000);
     }
 }

@@ -76,6 +76,8 @@ pub struct Options {
     pub clips: Arc<Clips>,
     pub ivr: IvrConfig,
     pub max_concurrent: usize,
+    /// How long a call's record is kept; `None`: for good.
+    pub keep_calls: Option<Duration>,
     pub control_socket: PathBuf,
     pub audit: HeadExport,
     /// How often who hears whom is tried (X8); `None`: when somebody asks.
@@ -207,7 +209,7 @@ impl Engine {
             entropy: entropy.fork(),
         });
         let (scribe, scribe_task) = Scribe::start(store.clone());
-        let (ledger, ledger_task) = Ledger::start(store.clone());
+        let (ledger, ledger_task) = Ledger::start(store.clone(), options.keep_calls);
         let notary = Notary::new(Trail::new(store.clone()), options.audit);
         let notary_task = notary.clone().start();
         let (done, work_done) = mpsc::channel(MAX_REPLIES);

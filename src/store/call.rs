@@ -83,6 +83,34 @@ impl Store {
         Ok(ended.rows_affected())
     }
 
+    /// Forgets calls that have ended and began before that time, the oldest first and about `limit` of them. Says how many
+    /// went; none: there are no more.
+    pub async fn forget_calls(&self, before_ms: u64, limit: u32) -> Result<u64> {
+        let mut tx = self.begin().await?;
+        let next = sqlx::query(
+            "SELECT begun_at_ms FROM call_record WHERE begun_at_ms < $1 AND ended_at_ms IS NOT NULL
+             ORDER BY begun_at_ms LIMIT 1 OFFSET $2",
+        )
+        .bind(row::big(before_ms))
+        .bind(i64::from(limit))
+        .fetch_optional(&mut *tx)
+        .await?;
+        let before_ms = next.map_or(Ok(before_ms), |line| row::number(&line, "begun_at_ms"))?;
+        sqlx::query(
+            "DELETE FROM call_quality WHERE call IN
+             (SELECT id FROM call_record WHERE begun_at_ms < $1 AND ended_at_ms IS NOT NULL)",
+        )
+        .bind(row::big(before_ms))
+        .execute(&mut *tx)
+        .await?;
+        let gone = sqlx::query("DELETE FROM call_record WHERE begun_at_ms < $1 AND ended_at_ms IS NOT NULL")
+            .bind(row::big(before_ms))
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(gone.rows_affected())
+    }
+
     /// The wanted calls after the row `last`, oldest first, at most `limit`.
     pub async fn call_rows(&self, filter: &CallFilter, last: Option<&CallRow>, limit: u32) -> Result<Vec<CallRow>> {
         // What comes after a row did not begin before it: so the index leads to the page.

@@ -10,6 +10,7 @@ on_both![
     calls_are_found_by_time_and_by_either_end_page_by_page,
     the_quality_of_each_side_stands_beside_its_call,
     a_call_that_a_killed_engine_left_open_gets_its_end_once,
+    ended_calls_are_forgotten_piece_by_piece_and_one_that_is_up_is_not,
 ];
 
 const ALL: CallFilter = CallFilter { since_ms: 0, until_ms: u64::MAX, extension: None };
@@ -118,4 +119,26 @@ async fn the_quality_of_each_side_stands_beside_its_call(place: Place) {
     let rows = found(&store, &ALL).await;
     assert_eq!((rows[0].caller_quality, rows[0].callee_quality), (caller, callee));
     assert_eq!((rows[1].caller_quality, rows[1].callee_quality), (LegQuality::default(), LegQuality::default()));
+}
+
+async fn ended_calls_are_forgotten_piece_by_piece_and_one_that_is_up_is_not(place: Place) {
+    let store = place.open().await;
+    let end = |at_ms| Some(CallEnd { at_ms, cause: CallEnding::HungUp(Side::Callee), sip_status: None });
+    let up = begun(100, "201", "4001", START);
+    store.keep_calls(&[row(&up)]).await.unwrap();
+    for at in 1..=5 {
+        let call = begun(u128::from(at), "201", "4001", START + at);
+        let quality = LegQuality { round_trip_us: Some(7), ..LegQuality::default() };
+        let told = CallNote::Quality { call: call.id, side: Side::Caller, quality };
+        store.keep_calls(&[row(&CallRecord { end: end(START + 9), ..call }), told]).await.unwrap();
+    }
+    for (gone, left) in [(2, 4), (2, 2), (0, 2)] {
+        assert_eq!(store.forget_calls(START + 5, 2).await.unwrap(), gone);
+        assert_eq!(found(&store, &ALL).await.len(), left);
+    }
+    let left = found(&store, &ALL).await;
+    assert_eq!((left[0].begun_at_ms, left[1].begun_at_ms), (START, START + 5));
+    assert_eq!(left[1].caller_quality.round_trip_us, Some(7));
+    store.keep_calls(&[row(&begun(1, "201", "4001", START + 1))]).await.unwrap();
+    assert_eq!(found(&store, &ALL).await[1].caller_quality, LegQuality::default(), "its quality went with it");
 }

@@ -83,6 +83,7 @@ fn read(name: &str, text: &str, base: &Path) -> Result<(Config, Vec<Finding>), C
 fn read_config(top: &mut Section<'_, '_>, base: &Path) -> Config {
     let data_dir = base.join(top.take("data_dir").unwrap_or(PathBuf::from("data")));
     let (tls, trust) = top.section("tls", |tls| (read_tls(tls, base), read_trust(tls, base)));
+    let (max_concurrent_calls, keep_calls) = top.section("calls", read_calls);
     Config {
         sip: top.section("sip", |sip| read_sip(sip, tls.is_some())),
         rtp: top.section("rtp", read_rtp),
@@ -94,7 +95,8 @@ fn read_config(top: &mut Section<'_, '_>, base: &Path) -> Config {
             music: read_music(prompts, base),
         }),
         ivr: top.section("ivr", read_ivr),
-        max_concurrent_calls: top.section("calls", |calls| calls.take("max_concurrent").filter(|limit| *limit > 0)),
+        max_concurrent_calls,
+        keep_calls,
         pepper_file: top.section("security", |security| {
             security.take("pepper_file").map_or(data_dir.join("pepper.key"), |file: PathBuf| base.join(file))
         }),
@@ -205,6 +207,13 @@ fn read_ivr(ivr: &mut Section<'_, '_>) -> IvrLimits {
         max_sign_in_attempts: read_attempts(ivr, "max_sign_in_attempts"),
         max_extension_attempts: read_attempts(ivr, "max_extension_attempts"),
     }
+}
+
+/// How many calls there may be, and how long their records are kept; 0 is no limit to either.
+fn read_calls(calls: &mut Section<'_, '_>) -> (Option<u32>, Option<Duration>) {
+    let keep_days = calls.take("keep_days").filter(|days: &u32| *days > 0);
+    let keep = keep_days.map(|days| Duration::from_secs(u64::from(days) * 24 * 3600));
+    (calls.take("max_concurrent").filter(|limit| *limit > 0), keep)
 }
 
 fn read_timeout(ivr: &mut Section<'_, '_>, key: &'static str, usual_ms: u64) -> Duration {
@@ -328,7 +337,7 @@ mod tests {
         assert_eq!(config.pepper_file, Path::new("/nowhere/data/pepper.key"));
         assert_eq!(config.prompts.language.as_str(), "ja");
         assert_eq!(config.ivr.first_digit_timeout, Duration::from_secs(10));
-        assert_eq!(config.max_concurrent_calls, None);
+        assert_eq!((config.max_concurrent_calls, config.keep_calls), (None, None));
         assert_eq!(config.log, Log { format: LogFormat::Text, level: LogLevel::Info });
     }
 
@@ -392,6 +401,16 @@ mod tests {
             "sasayaki.toml:4: audit.head_every_minutes: ",
         ];
         assert!(told.len() == 3 && told.iter().zip(keys).all(|(told, key)| told.starts_with(key)), "{told:?}");
+    }
+
+    #[test]
+    fn the_records_of_calls_are_kept_for_as_many_days_as_are_named() {
+        let kept = |text: &str| {
+            read("sasayaki.toml", text, Path::new("/nowhere")).unwrap_or_else(|e| panic!("{e}")).0.keep_calls
+        };
+        assert_eq!(kept("[calls]\nkeep_days = 90\n"), Some(Duration::from_secs(7_776_000)));
+        assert_eq!(kept("[calls]\nkeep_days = 0\n"), None);
+        assert!(findings("[calls]\nkeep_days = -1\n")[0].starts_with("sasayaki.toml:2: calls.keep_days"));
     }
 
     #[test]

@@ -182,6 +182,7 @@ fn options(sip: SocketAddr, clips: Arc<Clips>, folder: &Path) -> anyhow::Result<
         clips,
         ivr: IvrConfig::default(),
         max_concurrent: 0,
+        keep_calls: None,
         control_socket: folder.join("control.sock"),
         audit: HeadExport::into_folder(folder),
         selftest_every: None,

@@ -12,8 +12,8 @@ use sasayaki::{
 };
 
 const THIRD_SUPERVISOR_HZ: f64 = 3067.0;
-/// What the keys 1, 5 and # of a supervisor would sound like, but for 1209 Hz, which the customer's tone is too near.
-const KEY_TONES_HZ: [f64; 5] = [697.0, 770.0, 941.0, 1336.0, 1477.0];
+/// What the keys 1, 0 and # of a supervisor would sound like, but for 1209 Hz, which the customer's tone is too near.
+const KEY_TONES_HZ: [f64; 4] = [697.0, 941.0, 1336.0, 1477.0];
 /// A key is far louder. A packet that comes late leaves this much beside a party's own tone.
 const NO_KEY_DBFS: f64 = -50.0;
 
@@ -44,7 +44,7 @@ fn a1_a2_who_monitors_hears_both_and_is_heard_by_nobody_whatever_the_phone_sends
         for way in ways {
             let phone = office.phone_with(&office.supervisor(), SUPERVISOR_HZ, |config| config.dtmf = way).await;
             let supervisor = office.listen_in(&phone, MONITOR).await;
-            let (_, ()) = tokio::join!(press(&supervisor, "15#15#"), assert_hears_both(&supervisor, &[]));
+            let (_, ()) = tokio::join!(press(&supervisor, "10#10#"), assert_hears_both(&supervisor, &[]));
             supervisor.hang_up().await.unwrap();
         }
         assert_talk(&talk, &[], &[SUPERVISOR_HZ]).await;

@@ -19,14 +19,15 @@ struct Inner {
     live: Live,
     /// The browser's side of it speaks TLS.
     secure: bool,
+    callback: String,
     guesses: Mutex<Guesses>,
     sign_ins: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl App {
-    pub fn new(store: Store, engine: Handle, secure: bool) -> Self {
+    pub fn new(store: Store, engine: Handle, secure: bool, callback: String) -> Self {
         let (guesses, sign_ins) = Default::default();
-        Self(Arc::new(Inner { store, engine, live: Live::new(), secure, guesses, sign_ins }))
+        Self(Arc::new(Inner { store, engine, live: Live::new(), secure, callback, guesses, sign_ins }))
     }
 
     pub fn store(&self) -> &Store {
@@ -43,6 +44,11 @@ impl App {
 
     pub fn is_secure(&self) -> bool {
         self.0.secure
+    }
+
+    /// The number from which phones are rung.
+    pub fn callback(&self) -> &str {
+        &self.0.callback
     }
 
     pub fn guesses(&self) -> MutexGuard<'_, Guesses> {

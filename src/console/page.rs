@@ -65,7 +65,7 @@ struct AccountPage {
 #[template(path = "monitor.html")]
 struct MonitorPage {
     frame: Frame,
-    live: &'static [(&'static str, &'static str)],
+    live: Vec<(&'static str, String)>,
     /// The account's own extension; empty if it has none.
     own: String,
     login: String,
@@ -102,9 +102,10 @@ pub async fn account(headers: HeaderMap, Extension(visitor): Extension<Visitor>)
     show(StatusCode::OK, &AccountPage { frame, name, role, extension })
 }
 
-pub async fn monitor(headers: HeaderMap, Extension(visitor): Extension<Visitor>) -> Response {
+pub async fn monitor(State(app): State<App>, headers: HeaderMap, Extension(visitor): Extension<Visitor>) -> Response {
     let frame = Frame::new(&headers, Some(&visitor));
-    let (live, csrf) = (frame.words.live, visitor.csrf());
+    let said = |(name, text): &(&'static str, &str)| (*name, text.replace("{callback}", app.callback()));
+    let (live, csrf) = (frame.words.live.iter().map(said).collect(), visitor.csrf());
     let own = visitor.account.extension.map(|number| number.to_string()).unwrap_or_default();
     show(StatusCode::OK, &MonitorPage { frame, live, own, login: visitor.account.login, csrf })
 }

@@ -41,6 +41,8 @@ pub struct Options {
     pub tls: Option<Arc<Identity>>,
     /// Somebody in front of it speaks TLS with the browser.
     pub behind_proxy: bool,
+    /// The number from which phones are rung.
+    pub callback: String,
 }
 
 /// A console that serves until this is dropped.
@@ -62,12 +64,12 @@ impl Console {
         engine: Handle,
         turns: watch::Receiver<u64>,
     ) -> anyhow::Result<Console> {
-        let Options { listen, tls, behind_proxy } = options;
+        let Options { listen, tls, behind_proxy, callback } = options;
         let listener = TcpListener::bind(listen).await.with_context(|| {
             format!("the console cannot listen on {listen}; give [console] listen another address, or \"\" for none")
         })?;
         let local = listener.local_addr()?;
-        let app = App::new(store, engine, tls.is_some() || behind_proxy);
+        let app = App::new(store, engine, tls.is_some() || behind_proxy, callback);
         let router = router(app.clone());
         let acceptor = tls.map(|identity| TlsAcceptor::from(identity.server_config()));
         let mut tasks = JoinSet::new();

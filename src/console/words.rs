@@ -37,7 +37,7 @@ pub struct Words {
     pub to_monitor: &'static str,
     pub to_whisper: &'static str,
     pub cancel: &'static str,
-    /// What the script of the monitor says, by name.
+    /// What the script of the monitor says, by name; `{callback}` is the number that rings.
     pub live: &'static [(&'static str, &'static str)],
 }
 
@@ -106,15 +106,18 @@ const JAPANESE: Words = Words {
         ("own-monitor", "サインイン端末からモニタリング"),
         ("own-whisper", "サインイン端末からささやき"),
         ("title", "{agent} のモニタリング・ささやき"),
-        ("ask-monitor", "{agent} の通話をモニタリングします。内線 {phone} に 9999 から着信します。よろしいですか?"),
+        (
+            "ask-monitor",
+            "{agent} の通話をモニタリングします。内線 {phone} に {callback} から着信します。よろしいですか?",
+        ),
         (
             "ask-whisper",
-            "{agent} にささやきます。あなたの声は {agent} だけに聞こえます。内線 {phone} に 9999 から着信します。よろしいですか?",
+            "{agent} にささやきます。あなたの声は {agent} だけに聞こえます。内線 {phone} に {callback} から着信します。よろしいですか?",
         ),
         ("connected", "最新の状態を表示しています。"),
         ("broken", "サーバーに接続できません。再接続しています…"),
         ("not-allowed", "権限がありません。"),
-        ("order-ringing", "内線 {phone} を 9999 から呼び出しています。10 秒以内に応答してください。"),
+        ("order-ringing", "内線 {phone} を {callback} から呼び出しています。10 秒以内に応答してください。"),
         ("order-waiting", "内線 {phone} は {agent} の次の通話を待っています。"),
         ("order-listening", "内線 {phone} で {agent} の通話を聞いています。"),
         ("order-refused", "{agent} のモニタリング・ささやきを開始できません。{reason}"),
@@ -187,15 +190,18 @@ const ENGLISH: Words = Words {
         ("own-monitor", "Monitor from my phone"),
         ("own-whisper", "Whisper from my phone"),
         ("title", "Listen to {agent}"),
-        ("ask-monitor", "You are about to monitor the call of {agent}. Extension {phone} will ring from 9999. Go on?"),
+        (
+            "ask-monitor",
+            "You are about to monitor the call of {agent}. Extension {phone} will ring from {callback}. Go on?",
+        ),
         (
             "ask-whisper",
-            "You are about to whisper to {agent}, who alone will hear you. Extension {phone} will ring from 9999. Go on?",
+            "You are about to whisper to {agent}, who alone will hear you. Extension {phone} will ring from {callback}. Go on?",
         ),
         ("connected", "This is live."),
         ("broken", "The server cannot be reached. Trying again…"),
         ("not-allowed", "You have no right to do this."),
-        ("order-ringing", "Extension {phone} is ringing from 9999: answer within 10 seconds."),
+        ("order-ringing", "Extension {phone} is ringing from {callback}: answer within 10 seconds."),
         ("order-waiting", "Extension {phone} waits for the next call of {agent}."),
         ("order-listening", "Extension {phone} listens to {agent}."),
         ("order-refused", "Listening to {agent} could not begin. {reason}"),

@@ -256,6 +256,11 @@ impl Engine {
     }
 
     /// By which the rest of the process asks it, for as long as it runs.
+    /// The number from which phones are called back.
+    pub fn callback_number(&self) -> &str {
+        self.switch.callback_number()
+    }
+
     pub fn handle(&self) -> Handle {
         self.handle.clone()
     }

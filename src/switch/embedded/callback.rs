@@ -38,6 +38,11 @@ impl CallBack {
 }
 
 impl<P: MediaPorts> Embedded<P> {
+    /// The number from which the system calls back.
+    pub fn callback_number(&self) -> &str {
+        self.dialplan.callback_number()
+    }
+
     /// Rings every phone of the extension; what comes of it is told by an event, at once if nothing rings.
     pub(super) fn call_back(&mut self, now: Now, leg: LegId, extension: ExtensionNumber) {
         if let Err(why) = self.begin_call_back(now, leg, extension) {

@@ -3,11 +3,19 @@
 
 use crate::model::Digit;
 
+/// What most phones read.
+const RELAY: &str = "application/dtmf-relay";
+
+/// Whether a member of Accept is the content type in which we say keys.
+pub fn is_info_type(accepted: &str) -> bool {
+    media_type(accepted).eq_ignore_ascii_case(RELAY)
+}
+
 /// The digit of an INFO body; `None` for another content type or anything that is not one key.
 pub fn parse_info(content_type: &str, body: &[u8]) -> Option<Digit> {
     let text = std::str::from_utf8(body.get(..body.len().min(MAX_BODY_BYTES))?).ok()?;
-    let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    if media_type.eq_ignore_ascii_case("application/dtmf-relay") {
+    let media_type = media_type(content_type);
+    if media_type.eq_ignore_ascii_case(RELAY) {
         text.lines().find_map(signal_value).and_then(key)
     } else if media_type.eq_ignore_ascii_case("application/dtmf") {
         text.lines().find_map(signal_value).or(Some(text)).and_then(key)
@@ -16,10 +24,14 @@ pub fn parse_info(content_type: &str, body: &[u8]) -> Option<Digit> {
     }
 }
 
-/// The content type and the body that say a digit, in the spelling that most phones read.
+/// The content type and the body that say a digit.
 pub fn write_info(digit: Digit) -> (&'static str, Vec<u8>) {
     let body = format!("Signal={}\r\nDuration={DURATION_MS}\r\n", digit.as_char());
-    ("application/dtmf-relay", body.into_bytes())
+    (RELAY, body.into_bytes())
+}
+
+fn media_type(header: &str) -> &str {
+    header.split(';').next().unwrap_or_default().trim()
 }
 
 fn signal_value(line: &str) -> Option<&str> {

@@ -24,7 +24,7 @@ mod track;
 
 pub use event::{Arrival, Event, EventReceiver};
 pub use inband::InBand;
-pub use info::{parse_info, write_info};
+pub use info::{is_info_type, parse_info, write_info};
 pub use receiver::Receiver;
 pub use sender::{EventPacket, EventSender};
 

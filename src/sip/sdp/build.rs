@@ -1,4 +1,4 @@
-use super::{Description, Direction, Secured, Session};
+use super::{Description, Direction, Secured};
 use crate::model::{Codec, EventFormat};
 use sdp_types as wire;
 use std::net::SocketAddr;
@@ -43,8 +43,10 @@ pub struct Local {
     pub secured: Secured,
 }
 
-/// Offers under the numbers that the peer has used before in this dialog (RFC 3264 §8.3.2), else under ours.
-pub fn offer(origin: &Origin, local: &Local, before: Option<&Session>) -> Vec<u8> {
+/// Offers what the peer described before in this dialog under its numbers (RFC 3264 §8.3.2), else under ours. Every stream that was
+/// ever described keeps its place (§8): those that are refused, with port 0.
+pub fn offer(origin: &Origin, local: &Local, described: Option<&Description>) -> Vec<u8> {
+    let before = described.map(|described| &described.session);
     let number = |codec: Codec| before.and_then(|session| session.payload_type(codec)).unwrap_or(codec.payload_type());
     let codecs: Vec<_> = local.codecs.iter().map(|codec| (*codec, number(*codec))).collect();
     let events = |codec| before.and_then(|session| session.events_beside(codec)).unwrap_or(own_events(codec));
@@ -52,7 +54,7 @@ pub fn offer(origin: &Origin, local: &Local, before: Option<&Session>) -> Vec<u8
     let proto = if local.secured.savp { "RTP/SAVP" } else { "RTP/AVP" };
     let mut audio = audio(local, &codecs, &events, proto, local.direction);
     audio.add_attribute_from_str(ONE_PORT);
-    print(origin, local, vec![audio])
+    print(origin, local, among_refused(described, audio))
 }
 
 /// Answers with the offer's order and payload types; every stream but the audio is refused with port 0. `None` when no
@@ -65,17 +67,23 @@ pub fn answer(origin: &Origin, local: &Local, offered: &Description) -> Option<V
     }
     let events = events_of(local, &codecs, |codec| session.events_beside(codec));
     let direction = local.direction.within(session.direction);
-    let medias = offered.lines.iter().enumerate().map(|(index, line)| match index == offered.audio {
-        true => {
-            let mut audio = audio(local, &codecs, &events, &line.proto, direction);
-            if session.shares_a_port() {
-                audio.add_attribute_from_str(ONE_PORT);
-            }
-            audio
-        }
-        false => media(&line.media, 0, &line.proto, line.formats.clone()),
-    });
-    Some(print(origin, local, medias.collect()))
+    let proto = &offered.lines.get(offered.audio)?.proto;
+    let mut audio = audio(local, &codecs, &events, proto, direction);
+    if session.shares_a_port() {
+        audio.add_attribute_from_str(ONE_PORT);
+    }
+    Some(print(origin, local, among_refused(Some(offered), audio)))
+}
+
+/// The audio in its place among the streams that the peer described; they are refused.
+fn among_refused(described: Option<&Description>, audio: wire::Media) -> Vec<wire::Media> {
+    let Some(Description { lines, audio: place, .. }) = described else { return vec![audio] };
+    let refused = lines.iter().map(|line| media(&line.media, 0, &line.proto, line.formats.clone()));
+    let mut medias: Vec<_> = refused.collect();
+    if let Some(slot) = medias.get_mut(*place) {
+        *slot = audio;
+    }
+    medias
 }
 
 /// Each clock of telephone-events once.

@@ -60,6 +60,11 @@ impl Keying {
         Secured { crypto: self.offered.clone(), savp: self.policy == SrtpPolicy::Required }
     }
 
+    /// Whether an offer of the peer can be taken.
+    pub fn accepts(&self, offer: &Session) -> bool {
+        judge(self.policy, offer).is_ok()
+    }
+
     /// Takes an offer of the peer: its first key that we can do (§5.1.2).
     pub fn take_offer(&mut self, offer: &Session) -> Result<(), KeyingRefused> {
         let accepted = judge(self.policy, offer)?;

@@ -21,6 +21,20 @@ pub struct Description {
     pub(super) lines: Vec<Line>,
     /// The place of the audio among the lines.
     pub(super) audio: usize,
+    /// The same audio offered in other ways, and their places.
+    others: Vec<(usize, Session)>,
+}
+
+impl Description {
+    /// Of several audio streams the first that is acceptable; if none is, the first.
+    pub fn choose(&mut self, acceptable: impl Fn(&Session) -> bool) {
+        if acceptable(&self.session) {
+            return;
+        }
+        if let Some(nth) = self.others.iter().position(|(_, session)| acceptable(session)) {
+            (self.audio, self.session) = self.others.remove(nth);
+        }
+    }
 }
 
 /// One `m=` line.
@@ -31,7 +45,7 @@ pub(super) struct Line {
     pub(super) formats: String,
 }
 
-/// Reads an offer or an answer; the first audio stream over RTP with a port is the one.
+/// Reads an offer or an answer; the first audio stream over RTP that can be used is the one, until another is chosen.
 pub fn read(body: &[u8]) -> Result<Description, BadSdp> {
     if body.len() > MAX_SDP_BYTES {
         return Err(BadSdp::TooLarge);
@@ -40,20 +54,33 @@ pub fn read(body: &[u8]) -> Result<Description, BadSdp> {
     if parsed.medias.len() > MAX_MEDIA {
         return Err(BadSdp::TooLarge);
     }
-    let (audio, media) = choose(&parsed.medias)?;
-    let session = read_session(&parsed, media)?;
+    let mut streams = read_audio(&parsed)?.into_iter();
+    let (audio, session) = streams.next().ok_or(BadSdp::NoAudio)?;
     let lines = parsed.medias.iter().map(|media| Line {
         media: media.media.clone(),
         proto: media.proto.clone(),
         formats: media.fmt.clone(),
     });
-    Ok(Description { session, lines: lines.collect(), audio })
+    Ok(Description { session, lines: lines.collect(), audio, others: streams.collect() })
 }
 
-fn choose(medias: &[wire::Media]) -> Result<(usize, &wire::Media), BadSdp> {
-    let mut audio = medias.iter().enumerate().filter(|(_, media)| is_audio(media)).peekable();
-    audio.peek().ok_or(BadSdp::NoAudio)?;
-    audio.find(|(_, media)| media.port != 0).ok_or(BadSdp::Refused)
+/// Every audio stream that can be used, with its place. If there is none, why the first that is wanted cannot.
+fn read_audio(parsed: &wire::Session) -> Result<Vec<(usize, Session)>, BadSdp> {
+    let (mut streams, mut unusable) = (Vec::new(), None);
+    for (place, media) in parsed.medias.iter().enumerate().filter(|(_, media)| is_audio(media)) {
+        match read_session(parsed, media) {
+            Ok(session) => streams.push((place, session)),
+            Err(flaw @ (BadSdp::Malformed | BadSdp::TooLarge)) => return Err(flaw),
+            Err(BadSdp::Refused) => _ = unusable.get_or_insert(BadSdp::Refused),
+            Err(flaw @ (BadSdp::NoAudio | BadSdp::BadAddress | BadSdp::NoCodec | BadSdp::NoCrypto)) => {
+                unusable = unusable.filter(|before| *before != BadSdp::Refused).or(Some(flaw));
+            }
+        }
+    }
+    match streams.is_empty() {
+        true => Err(unusable.unwrap_or(BadSdp::NoAudio)),
+        false => Ok(streams),
+    }
 }
 
 fn is_audio(media: &wire::Media) -> bool {
@@ -67,6 +94,9 @@ fn is_savp(media: &wire::Media) -> bool {
 }
 
 fn read_session(parsed: &wire::Session, media: &wire::Media) -> Result<Session, BadSdp> {
+    if media.port == 0 {
+        return Err(BadSdp::Refused);
+    }
     let connection = media.connections.first().or(parsed.connection.as_ref()).ok_or(BadSdp::BadAddress)?;
     let ip = read_address(&connection.connection_address)?;
     let declared = read_direction(&media.attributes).or_else(|| read_direction(&parsed.attributes));

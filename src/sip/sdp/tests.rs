@@ -161,7 +161,7 @@ fn an_offer_names_both_clocks_and_keeps_to_the_numbers_of_before() {
     assert_eq!(first.codecs, [(Codec::Pcmu, 0), (Codec::Pcma, 8), (Codec::G722, 9), (Codec::Opus, 111)]);
     let clocks: Vec<_> = first.events.iter().map(|events| (events.payload_type, events.clock_rate)).collect();
     assert_eq!(clocks, [(101, 8000), (110, 48_000)]);
-    let before = session(SOFTPHONE).unwrap();
+    let before = read(SOFTPHONE.as_bytes()).unwrap();
     let again = Local { codecs: vec![Codec::Opus], ..local() };
     let second = read(&offer(&Origin::new(7), &again, Some(&before))).unwrap().session;
     assert_eq!((second.codecs, second.events.len()), (vec![(Codec::Opus, 96)], 1));

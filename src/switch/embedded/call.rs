@@ -299,7 +299,7 @@ impl<P: MediaPorts> Embedded<P> {
         let mut leg = Leg::new(now.instant, self.entropy.bits() as u32, role, party, flow, media);
         leg.invite = Some((tx, request.clone()));
         leg.dialog = Some(dialog);
-        leg.heed_allow(&request.headers);
+        leg.heed_abilities(&request.headers);
         self.legs.insert(id, leg);
         Ok(id)
     }

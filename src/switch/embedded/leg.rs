@@ -1,5 +1,6 @@
 use super::pulse::Pulse;
 use crate::{
+    dtmf,
     media::{self, LegParams},
     model::{CallId, Codec, ExtensionNumber, LegId, Party, Side},
     sip::{ClientTx, Dialog, Flow, Headers, Method, Numbering, Request, ServerTx, SessionTimer, Transport, sdp},
@@ -150,9 +151,10 @@ impl Leg {
         self.unacknowledged.is_some() || self.refreshing.is_some()
     }
 
-    /// What the phone says that it takes.
-    pub fn heed_allow(&mut self, headers: &Headers) {
+    /// What the phone says that it takes: methods, and bodies of requests in the dialog (RFC 3261 §13.2.1).
+    pub fn heed_abilities(&mut self, headers: &Headers) {
         self.takes_update = headers.tokens("Allow").any(|method| method == Method::Update.as_str());
+        self.media.keys_by_info |= headers.tokens("Accept").any(dtmf::is_info_type);
     }
 
     /// The extension that stands at the desk.
@@ -223,10 +225,11 @@ impl LegMedia {
     /// be met changes nothing.
     pub fn take_offer(
         &mut self,
-        offer: sdp::Description,
+        mut offer: sdp::Description,
         ours: &[Codec],
         preferred: Option<Codec>,
     ) -> Result<(), Unmet> {
+        offer.choose(|session| !shared(session, ours).is_empty() && self.keying.accepts(session));
         let shared = shared(&offer.session, ours);
         let preferred = preferred.filter(|codec| shared.contains(codec));
         let codec = preferred.or_else(|| shared.first().copied()).ok_or(Unmet::Codec)?;
@@ -256,8 +259,7 @@ impl LegMedia {
     pub fn offer(&mut self, codecs: Vec<Codec>, direction: sdp::Direction) -> Vec<u8> {
         self.origin.advance();
         let secured = self.keying.offer();
-        let before = self.remote.as_ref().map(|remote| &remote.session);
-        sdp::offer(&self.origin, &self.declaration(codecs, direction, secured), before)
+        sdp::offer(&self.origin, &self.declaration(codecs, direction, secured), self.remote.as_ref())
     }
 
     /// What goes into our response to an INVITE: the answer, or an offer where the INVITE had none; the latter only in a

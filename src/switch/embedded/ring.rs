@@ -172,7 +172,7 @@ impl<P: MediaPorts> Embedded<P> {
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.flow = flow;
             leg.dialog = Some(dialog);
-            leg.heed_allow(&response.headers);
+            leg.heed_abilities(&response.headers);
         }
         self.session_answered(now, id, response);
         Ok(codec)

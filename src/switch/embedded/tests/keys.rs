@@ -71,3 +71,29 @@ fn a_phone_without_events_that_says_keys_by_info_gets_them_so() {
     let told = rig.received("1000", Method::Info);
     assert!(dtmf::parse_info(told.headers.get("Content-Type").unwrap(), &told.body) == Some(Digit::STAR));
 }
+
+/// A phone that lists INFO in Allow need not know of keys; one that accepts their bodies does.
+#[test]
+fn a_phone_without_events_that_accepts_keys_by_info_gets_them_so_before_it_has_said_one() {
+    let plain = |phone| String::from_utf8(sdp_of(phone, "sendrecv")).unwrap().replace("8 0 101", "8 0").into_bytes();
+    for (row, value, taken) in [
+        ("Accept", "application/sdp, application/dtmf-relay", true),
+        ("Accept", "application/DTMF-Relay;q=0.5", true),
+        ("Accept", "application/sdp", false),
+        ("Allow", "INVITE, ACK, BYE, INFO", false),
+    ] {
+        let mut rig = Rig::new();
+        let mut invite = rig.request(Method::Invite, "1000", "1001", plain("1000"));
+        invite.headers.push(row, value);
+        rig.authenticated("1000", invite);
+        let ring = rig.received("1001", Method::Invite);
+        rig.media.clear();
+        rig.answer_with("1001", &ring, 200, &[(row, value)], plain("1001"));
+        let informed = rig.media.iter().filter_map(|command| match command {
+            media::Command::Configure { leg, params } => Some((*leg, params.info)),
+            _ => None,
+        });
+        let informed: std::collections::BTreeMap<LegId, bool> = informed.collect();
+        assert_eq!(informed.into_values().collect::<Vec<_>>(), [taken; 2], "{row}: {value}");
+    }
+}

@@ -34,7 +34,7 @@ const LOST: u64 = u64::MAX;
 const FROM: bool = true;
 const TO: bool = false;
 
-const RACES: [Race; 17] = [
+const RACES: [Race; 18] = [
     Race {
         section: "3.1.1",
         what: "the INVITE comes again after the answer",
@@ -209,6 +209,16 @@ const RACES: [Race; 17] = [
         end: End::Over,
         up: (1, 1),
     },
+    Race {
+        section: "3.3.3",
+        what: "REFER meets our BYE",
+        offers: true,
+        special: &[],
+        caller: &[(3_050, Act::Refer)],
+        callee: &[(10, Act::Ring), (1_000, Act::Answer), (3_000, Act::HangUp)],
+        end: End::Over,
+        up: (1, 1),
+    },
 ];
 
 fn plan(acts: &[(u64, Act)]) -> Plan {
@@ -258,6 +268,9 @@ fn every_race_ends_as_it_should_and_both_sides_agree() {
         assert_eq!((caller, callee), race.up, "{case}\n{log}");
         let still = usize::from(end != End::Over);
         assert_eq!((caller_up, callee_up), (still, still), "{case}: both sides agree\n{log}");
+        if race.section == "3.3.3" {
+            assert!(log.contains("1000 < 481 REFER") && !log.contains("1002 <"), "{case}: nobody rings\n{log}");
+        }
         let loses = race.special.iter().any(|special| special.4 == LOST);
         assert!(!loses || log.contains("lost"), "{case}: what was to be lost never came\n{log}");
         world.switch.hang_up_everybody(world.now);

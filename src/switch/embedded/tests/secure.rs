@@ -108,3 +108,39 @@ fn a_call_over_tls_is_not_ended_by_whoever_sends_from_the_phones_address_in_the_
     rig.response("1000", 401);
     assert_eq!(rig.call().state, CallState::Talking);
 }
+
+/// The `m=` lines of a description.
+fn streams(body: &[u8]) -> Vec<String> {
+    text(body).lines().filter(|line| line.starts_with("m=")).map(str::to_owned).collect()
+}
+
+#[test]
+fn of_the_same_audio_offered_secured_and_plain_the_first_is_taken_that_the_policy_allows() {
+    let plain = "m=audio 4000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n".to_owned();
+    let secured = format!("m=audio 4002 RTP/SAVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n{KEY}");
+    let head = text(&sdp_of("1000", "sendrecv")).split("m=").next().unwrap().to_owned();
+    for (policy, first, second, taken) in [
+        (SrtpPolicy::Off, &secured, &plain, 1),
+        (SrtpPolicy::Allowed, &secured, &plain, 0),
+        (SrtpPolicy::Allowed, &plain, &secured, 0),
+        (SrtpPolicy::Required, &plain, &secured, 1),
+    ] {
+        let mut rig = with(&[("1000", policy)]);
+        let request = rig.request(Method::Invite, "1000", "1001", format!("{head}{first}{second}").into_bytes());
+        rig.authenticated("1000", request);
+        let ring = rig.received("1001", Method::Invite);
+        rig.answer("1001", &ring, 200, sdp_of("1001", "sendrecv"));
+        let ok = rig.response("1000", 200);
+        rig.ack("1000", &ok);
+        let is_refused = |body: &[u8]| streams(body).iter().map(|line| line.contains(" 0 RTP/")).collect::<Vec<_>>();
+        let expected = [taken != 0, taken != 1];
+        assert_eq!(is_refused(&ok.body), expected, "{policy:?}\n{}", text(&ok.body));
+        assert_eq!(text(&ok.body).contains("a=crypto"), [first, second][taken] == &secured);
+        // A change that comes from the other side keeps each stream in its place (RFC 3264 §8).
+        let mut hold = from_callee(&mut rig, "1001", Method::Invite, &ring, 2);
+        hold.set_body("application/sdp", sdp_of("1001", "sendonly"));
+        rig.send("1001", &Message::Request(hold));
+        let asked = rig.received("1000", Method::Invite);
+        assert_eq!(is_refused(&asked.body), expected, "{policy:?}\n{}", text(&asked.body));
+    }
+}

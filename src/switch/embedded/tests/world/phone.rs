@@ -22,6 +22,8 @@ pub enum Act {
     Update,
     /// UPDATE with one.
     HoldByUpdate,
+    /// REFER to 1002.
+    Refer,
 }
 
 /// Whoever must wait before it may act tries again after this.
@@ -205,6 +207,11 @@ impl Phone {
                     update.set_body("application/sdp", sdp_of(self.name, "sendonly"));
                 }
                 self.request(now, update, Sent::Other);
+            }
+            (State::Up { dialog, .. }, Act::Refer) => {
+                let mut refer = dialog.next_request(Method::Refer);
+                refer.headers.push("Refer-To", format!("<sip:1002@{DOMAIN}>"));
+                self.request(now, refer, Sent::Other);
             }
             (State::Calling { .. } | State::Ringing { .. } | State::Up { .. }, _) => {}
         }

@@ -169,7 +169,6 @@ fn a_dial_id_is_set_unlocked_and_cleared() {
     desk.run("dial-id clear hanako").ok();
     assert_eq!(desk.json("account list --json")[0]["dial_id"], Value::Null);
     assert!(desk.fed("471100\n", "dial-id set taro 1001 --password-stdin").failed().contains("account list"));
-    assert!(desk.run("dial-id one-time hanako").failed().contains("not in this version"));
 }
 
 #[test]
@@ -182,6 +181,20 @@ fn dial_passwords_are_four_to_thirty_two_digits_and_ids_are_digits() {
     desk.fed("1234\n", "dial-id set hanako 12x --password-stdin").wrong_usage();
     desk.fed("1234\n", "dial-id set hanako 123456789012345678901234567890123 --password-stdin").wrong_usage();
     assert_eq!(desk.json("account list --json")[0]["dial_id"], Value::Null);
+}
+
+#[test]
+fn x6_a_one_time_code_is_printed_as_a_short_dial_and_stands_nowhere_else() {
+    let desk = Desk::furnished();
+    assert!(desk.run("dial-id one-time hanako").failed().contains("dial-operation ID"));
+    desk.fed("471100\n", "dial-id set hanako 1001 --password-stdin").ok();
+    let printed = [(); 2].map(|()| desk.run("dial-id one-time hanako").ok());
+    assert_ne!(printed[0], printed[1]);
+    for line in printed {
+        let code = line.strip_prefix("0070*1001*").unwrap().trim_end();
+        assert!(code.len() == 12 && code.bytes().all(|digit| digit.is_ascii_digit()), "{line}");
+        assert!(!desk.run("audit list --json").ok().contains(code));
+    }
 }
 
 #[test]
@@ -234,11 +247,48 @@ fn a_right_needs_somebody_and_something_that_is_there() {
     assert!(desk.run("permission grant hanako terminal:999 edit").failed().contains("`sasayaki extension list`"));
     assert!(desk.run("permission grant taro terminal:200 edit").failed().contains("`sasayaki account list`"));
     assert!(desk.run("permission list taro").failed().contains("`sasayaki account list`"));
-    assert!(desk.run("permission grant hanako call-center:x edit").failed().contains("not in this version"));
+    assert!(desk.run("permission grant hanako call-center:x edit").failed().contains("`sasayaki call-center list`"));
+    assert!(desk.run("permission grant hanako campaign:x edit").failed().contains("not in this version"));
     desk.run("permission grant hanako terminal:200 own").wrong_usage();
     desk.run("permission grant hanako terminal:200 edit --mode shout").wrong_usage();
     desk.run("permission grant hanako terminal:200 edit --hours always").wrong_usage();
+    let nowhere = "permission grant hanako terminal:200 edit --hours '09:00-18:00 Asia/Nowhere'";
+    assert!(desk.run(nowhere).failed().contains("no time zone Asia/Nowhere"));
     assert_eq!(desk.json("permission list --json"), Value::Array(vec![]));
+}
+
+#[test]
+fn x5_call_centers_have_agents_and_rights_and_are_removed_with_them() {
+    let desk = Desk::furnished();
+    desk.run("call-center add 受付").ok();
+    assert!(desk.run("call-center add 受付").failed().contains("already"));
+    desk.run("call-center assign 受付 hanako").ok();
+    desk.run("call-center assign 受付 hanako").ok();
+    assert_eq!(desk.json("call-center list --json"), serde_json::json!([{ "name": "受付", "agents": ["hanako"] }]));
+    assert!(desk.run("permission grant hanako call-center:受付 edit").ok().contains("call-center:受付"));
+    assert_eq!(desk.json("permission list --json")[0]["resource"], "call-center:受付");
+    desk.run("call-center unassign 受付 hanako").ok();
+    assert!(desk.run("call-center unassign 受付 hanako").failed().contains("`sasayaki call-center list`"));
+    desk.run("call-center remove 受付").ok();
+    assert_eq!(desk.json("permission list --json"), Value::Array(vec![]));
+    assert!(desk.run("call-center assign 受付 hanako").failed().contains("`sasayaki call-center list`"));
+    desk.run("call-center add 'two words'").wrong_usage();
+}
+
+#[test]
+fn x4_without_an_engine_explain_tells_what_the_store_knows() {
+    let desk = Desk::furnished();
+    desk.fed("line-secret\n", "extension add 300 --password-stdin").ok();
+    let verdict = || desk.json("explain hanako 300 monitor --json")["verdict"].clone();
+    assert!(desk.run("explain hanako 300 monitor").ok().contains("refused: no such dial-operation ID"));
+    desk.fed("471100\n", "dial-id set hanako 1001 --password-stdin").ok();
+    assert!(desk.run("explain hanako 300 monitor").ok().contains("refused: no right on this phone terminal"));
+    desk.run("permission grant hanako terminal:300 edit").ok();
+    assert_eq!(verdict(), "unknown", "whether it is in a call only an engine knows");
+    desk.run("extension set 300 --protected").ok();
+    assert_eq!(verdict(), "refused");
+    assert!(desk.run("explain taro 300 monitor").failed().contains("`sasayaki account list`"));
+    desk.run("explain hanako 300 shout").wrong_usage();
 }
 
 #[test]

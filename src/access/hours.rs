@@ -1,6 +1,7 @@
 use std::{fmt, str::FromStr};
 
 const MINUTES_PER_DAY: u16 = 24 * 60;
+const MAX_ZONE_BYTES: usize = 64;
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
 /// More windows than this in one right are refused.
@@ -19,6 +20,13 @@ impl MinuteOfWeek {
         Self((minutes % Self::COUNT as u32) as u16)
     }
 
+    /// The minute that a clock shows which is so far ahead.
+    fn ahead(self, minutes: i32) -> Self {
+        let week = i32::from(Self::COUNT);
+        let shown = (i32::from(self.0) + minutes % week).rem_euclid(week);
+        Self(u16::try_from(shown).unwrap_or_default())
+    }
+
     fn day(self) -> usize {
         usize::from(self.0 / MINUTES_PER_DAY)
     }
@@ -28,11 +36,23 @@ impl MinuteOfWeek {
     }
 }
 
-/// When a right holds: `Mon-Fri 09:00-18:00`, several windows parted by commas. Without a day it is every day.
+/// When a right holds: `Mon-Fri 09:00-18:00`, several windows parted by commas. Without a day it is every day. A time zone may
+/// stand at the end, as in `09:00-18:00 Asia/Tokyo`; without one the machine's clock counts.
 ///
 /// A window that ends before it begins runs past midnight and belongs to the day on which it begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hours(Vec<Window>);
+pub struct Hours {
+    windows: Vec<Window>,
+    zone: Option<Zone>,
+}
+
+/// A time zone by its name, which only the shell can look up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Zone {
+    name: String,
+    /// How far its clocks are ahead of the machine's now; `None`: nobody has said.
+    ahead_minutes: Option<i32>,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Window {
@@ -44,12 +64,33 @@ struct Window {
 }
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("hours are written like 'Mon-Fri 09:00-18:00, Sat 22:00-06:00'")]
+#[error(
+    "hours are written like 'Mon-Fri 09:00-18:00, Sat 22:00-06:00', with or without a time zone like 'Asia/Tokyo' behind"
+)]
 pub struct NotHours;
 
 impl Hours {
+    /// `at`: by the machine's clock. Hours of a zone that nobody has looked up hold never.
     pub fn contains(&self, at: MinuteOfWeek) -> bool {
-        self.0.iter().any(|window| window.contains(at))
+        let at = match &self.zone {
+            None => at,
+            Some(Zone { ahead_minutes: Some(minutes), .. }) => at.ahead(*minutes),
+            Some(Zone { ahead_minutes: None, .. }) => return false,
+        };
+        self.windows.iter().any(|window| window.contains(at))
+    }
+
+    /// The name of the time zone.
+    pub fn zone(&self) -> Option<&str> {
+        self.zone.as_ref().map(|zone| zone.name.as_str())
+    }
+
+    /// With how far its zone's clocks are ahead of the machine's.
+    pub fn looked_up(mut self, minutes: i32) -> Self {
+        if let Some(zone) = &mut self.zone {
+            zone.ahead_minutes = Some(minutes);
+        }
+        self
     }
 }
 
@@ -73,8 +114,14 @@ impl FromStr for Hours {
     type Err = NotHours;
 
     fn from_str(text: &str) -> Result<Self, NotHours> {
+        let (text, zone) = match text.trim().rsplit_once(char::is_whitespace) {
+            Some((windows, name)) if is_zone(name) => {
+                (windows, Some(Zone { name: name.to_owned(), ahead_minutes: None }))
+            }
+            Some(_) | None => (text, None),
+        };
         let windows = text.split(',').map(|window| window.trim().parse()).collect::<Result<Vec<Window>, _>>()?;
-        if windows.len() > MAX_WINDOWS { Err(NotHours) } else { Ok(Self(windows)) }
+        if windows.len() > MAX_WINDOWS { Err(NotHours) } else { Ok(Self { windows, zone }) }
     }
 }
 
@@ -96,6 +143,12 @@ impl FromStr for Window {
     }
 }
 
+/// Looks like a name of the tz database, be there such a zone or not.
+fn is_zone(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+-".contains(&byte);
+    (text == "UTC" || text.contains('/')) && text.len() <= MAX_ZONE_BYTES && text.bytes().all(fits)
+}
+
 fn day(text: &str) -> Result<u8, NotHours> {
     DAYS.iter().zip(0u8..).find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, day)| day).ok_or(NotHours)
 }
@@ -114,10 +167,10 @@ fn two_digits(text: &str) -> Result<u16, NotHours> {
 
 impl fmt::Display for Hours {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, window) in self.0.iter().enumerate() {
+        for (index, window) in self.windows.iter().enumerate() {
             write!(f, "{}{window}", if index == 0 { "" } else { ", " })?;
         }
-        Ok(())
+        self.zone().map_or(Ok(()), |zone| write!(f, " {zone}"))
     }
 }
 
@@ -176,6 +229,26 @@ mod tests {
     }
 
     #[test]
+    fn x5_hours_of_a_zone_hold_by_its_clocks() {
+        let tokyo: Hours = "Mon-Fri 09:00-18:00, Sat 10:00-12:00 Asia/Tokyo".parse().unwrap();
+        assert_eq!(tokyo.zone(), Some("Asia/Tokyo"));
+        assert_eq!(tokyo.to_string(), "Mon-Fri 09:00-18:00, Sat 10:00-12:00 Asia/Tokyo");
+        let monday_one = MinuteOfWeek::new(MON, 1, 0);
+        assert!(!tokyo.contains(monday_one), "nobody has looked the zone up");
+        // The machine keeps UTC.
+        let tokyo = tokyo.looked_up(9 * 60);
+        assert!(tokyo.contains(monday_one) && tokyo.contains(MinuteOfWeek::new(MON, 0, 0)));
+        assert!(!tokyo.contains(MinuteOfWeek::new(SUN, 23, 59)) && !tokyo.contains(MinuteOfWeek::new(MON, 9, 0)));
+        let hawaii: Hours = "Sun 22:00-23:00 Pacific/Honolulu".parse().unwrap();
+        assert!(hawaii.looked_up(-10 * 60).contains(MinuteOfWeek::new(MON, 8, 30)), "over the week's end");
+        for text in
+            ["Asia/Tokyo", "Mon 09:00-10:00 Asia/Tōkyō", "Mon 09:00-10:00 Asia/Tokyo UTC", "Mon 09:00-10:00 JST"]
+        {
+            assert_eq!(text.parse::<Hours>(), Err(NotHours), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_not_hours_is_refused() {
         for text in ["", "Mon", "Mon 9:00-18:00", "Mon 09:00", "Mom 09:00-10:00", "Mon 09:60-10:00", "Mon 09:00-24:01"]
         {
@@ -198,14 +271,14 @@ mod tests {
             first in 0u8..7, last in 0u8..7, from in 0u16..1440, to in 0u16..=1440,
         ) {
             prop_assume!(from != to);
-            let hours = Hours(vec![Window { first_day: first, last_day: last, from, to }]);
+            let hours = Hours { windows: vec![Window { first_day: first, last_day: last, from, to }], zone: None };
             prop_assert_eq!(hours.to_string().parse::<Hours>(), Ok(hours));
         }
 
         #[test]
         fn a_window_lasts_as_long_as_it_says(first in 0u8..7, last in 0u8..7, from in 0u16..1440, to in 0u16..=1440) {
             prop_assume!(from != to);
-            let hours = Hours(vec![Window { first_day: first, last_day: last, from, to }]);
+            let hours = Hours { windows: vec![Window { first_day: first, last_day: last, from, to }], zone: None };
             let days = (u16::from(last) + 7 - u16::from(first)) % 7 + 1;
             let length = if from < to { to - from } else { to + MINUTES_PER_DAY - from };
             let held = (0..MinuteOfWeek::COUNT).filter(|minute| hours.contains(MinuteOfWeek(*minute))).count();

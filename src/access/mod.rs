@@ -23,12 +23,17 @@ pub struct Check {
 }
 
 impl Check {
+    /// Whether it was there to be judged.
+    pub fn of<T>(name: &'static str, judged: &Result<T, Refusal>) -> Self {
+        Self { name, verdict: judged.as_ref().map(|_| ()).map_err(|refusal| *refusal) }
+    }
+
     fn refuse_if(name: &'static str, refused: bool, refusal: Refusal) -> Self {
         Self { name, verdict: if refused { Err(refusal) } else { Ok(()) } }
     }
 }
 
 /// The first refusal among `checks`, if any.
-fn first_refusal(checks: &[Check]) -> Result<(), Refusal> {
+pub fn first_refusal(checks: &[Check]) -> Result<(), Refusal> {
     checks.iter().try_for_each(|check| check.verdict)
 }

@@ -41,32 +41,65 @@ pub fn mode_is_on(mode: Mode, barge: bool) -> Check {
 
 /// The same, every question in its order.
 pub fn checks(target: &Terminal, far: Option<&Terminal>, mode: Mode, at: MinuteOfWeek) -> Vec<Check> {
-    let edits = |grant: &&Grant| grant.level >= Level::Edit;
-    let in_mode = |grant: &&Grant| edits(grant) && grant.modes.contains(mode);
-    let in_hours = |grant: &&Grant| in_mode(grant) && grant.hours.as_ref().is_none_or(|hours| hours.contains(at));
-    let none = |wanted: &dyn Fn(&&Grant) -> bool| !target.grants().any(|grant| wanted(&grant));
-    vec![
-        Check::refuse_if("target-protected", target.protected, Refusal::Protected),
-        Check::refuse_if("target-denied", target.denied(), Refusal::Denied),
-        Check::refuse_if("right", none(&edits), Refusal::NoRight),
-        Check::refuse_if("mode", none(&in_mode), Refusal::ModeNotGranted),
-        Check::refuse_if("hours", none(&in_hours), Refusal::OutsideHours),
+    let mut checks = target_checks(target, mode, at);
+    checks.extend(far_checks(far));
+    checks
+}
+
+/// What is asked about the target alone.
+pub fn target_checks(target: &Terminal, mode: Mode, at: MinuteOfWeek) -> Vec<Check> {
+    let mut checks = vec![Check::refuse_if("target-protected", target.protected, Refusal::Protected)];
+    checks.extend(rule_checks(&target.rules, mode, at));
+    checks
+}
+
+/// What is asked about the other end of the call, which needs no right.
+pub fn far_checks(far: Option<&Terminal>) -> [Check; 2] {
+    let denied = far.is_some_and(|far| denied(&far.rules));
+    [
         Check::refuse_if("far-end-protected", far.is_some_and(|far| far.protected), Refusal::Protected),
-        Check::refuse_if("far-end-denied", far.is_some_and(Terminal::denied), Refusal::Denied),
+        Check::refuse_if("far-end-denied", denied, Refusal::Denied),
     ]
 }
 
-impl Terminal {
-    fn grants(&self) -> impl Iterator<Item = &Grant> {
-        self.rules.iter().filter_map(|rule| match rule {
-            Rule::Deny => None,
-            Rule::Allow(grant) => Some(grant),
-        })
-    }
+/// A call centre as an account sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallCenter {
+    pub name: String,
+    /// The rules of this account about this call centre.
+    pub rules: Vec<Rule>,
+}
 
-    fn denied(&self) -> bool {
-        self.rules.contains(&Rule::Deny)
-    }
+/// May the account, in `mode` and at `at`, listen to an agent of these call centres by the web (F2)? A right on any of them
+/// suffices, a denial on any refuses. A right on another never counts.
+pub fn judge_agent(centers: &[CallCenter], mode: Mode, at: MinuteOfWeek) -> Result<(), Refusal> {
+    let rules: Vec<Rule> = centers.iter().flat_map(|center| center.rules.iter().cloned()).collect();
+    first_refusal(&rule_checks(&rules, mode, at))
+}
+
+/// What rules alone say, without the protection of a terminal.
+fn rule_checks(rules: &[Rule], mode: Mode, at: MinuteOfWeek) -> [Check; 4] {
+    let edits = |grant: &&Grant| grant.level >= Level::Edit;
+    let in_mode = |grant: &&Grant| edits(grant) && grant.modes.contains(mode);
+    let in_hours = |grant: &&Grant| in_mode(grant) && grant.hours.as_ref().is_none_or(|hours| hours.contains(at));
+    let none = |wanted: &dyn Fn(&&Grant) -> bool| !grants(rules).any(|grant| wanted(&grant));
+    [
+        Check::refuse_if("target-denied", denied(rules), Refusal::Denied),
+        Check::refuse_if("right", none(&edits), Refusal::NoRight),
+        Check::refuse_if("mode", none(&in_mode), Refusal::ModeNotGranted),
+        Check::refuse_if("hours", none(&in_hours), Refusal::OutsideHours),
+    ]
+}
+
+fn grants(rules: &[Rule]) -> impl Iterator<Item = &Grant> {
+    rules.iter().filter_map(|rule| match rule {
+        Rule::Deny => None,
+        Rule::Allow(grant) => Some(grant),
+    })
+}
+
+fn denied(rules: &[Rule]) -> bool {
+    rules.contains(&Rule::Deny)
 }
 
 #[cfg(test)]
@@ -135,6 +168,20 @@ mod tests {
         assert_eq!(with_far(open(vec![])), Ok(()));
         assert_eq!(with_far(open(vec![Rule::Deny])), Err(Refusal::Denied));
         assert_eq!(with_far(Terminal { protected: true, rules: vec![] }), Err(Refusal::Protected));
+    }
+
+    #[test]
+    fn f2_a_right_on_the_agents_call_center_reaches_the_agent_and_on_another_it_does_not() {
+        let center = |name: &str, rules: Vec<Rule>| CallCenter { name: name.to_owned(), rules };
+        let judged = |centers: &[CallCenter]| judge_agent(centers, Mode::Monitor, MONDAY_NOON);
+        assert_eq!(judged(&[center("sales", vec![edit()])]), Ok(()));
+        assert_eq!(judged(&[center("sales", vec![]), center("support", vec![edit()])]), Ok(()));
+        assert_eq!(judged(&[]), Err(Refusal::NoRight));
+        assert_eq!(judged(&[center("sales", vec![])]), Err(Refusal::NoRight));
+        let view = allow(Level::View, ModeSet::USUAL, None);
+        assert_eq!(judged(&[center("sales", vec![view])]), Err(Refusal::NoRight));
+        let denied = [center("sales", vec![edit()]), center("support", vec![Rule::Deny])];
+        assert_eq!(judged(&denied), Err(Refusal::Denied));
     }
 
     fn any_rule() -> impl Strategy<Value = Rule> {

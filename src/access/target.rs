@@ -20,15 +20,15 @@ pub enum LegKind {
 pub struct Facts<'a> {
     pub target: &'a ExtensionNumber,
     pub exists: bool,
-    /// The phone that the supervisor dials from or is called back on.
-    pub own: &'a ExtensionNumber,
+    /// The phone that the supervisor dials from or is called back on; `None`: some other.
+    pub own: Option<&'a ExtensionNumber>,
     /// Every leg of exactly this extension.
     pub legs: &'a [LegKind],
 }
 
 /// The call to attach to: of several the one not on hold, the latest if there is more than one.
 pub fn judge(facts: &Facts<'_>) -> Result<CallId, Refusal> {
-    if facts.target == facts.own {
+    if Some(facts.target) == facts.own {
         return Err(Refusal::OwnPhone);
     }
     if !facts.exists {
@@ -78,7 +78,7 @@ mod tests {
 
     fn judged(legs: &[LegKind]) -> Result<CallId, Refusal> {
         let (target, own) = ("4001".parse().unwrap(), "400".parse().unwrap());
-        judge(&Facts { target: &target, exists: true, own: &own, legs })
+        judge(&Facts { target: &target, exists: true, own: Some(&own), legs })
     }
 
     #[test]
@@ -102,7 +102,7 @@ mod tests {
     fn ones_own_phone_and_an_extension_that_does_not_exist_are_refused() {
         let own = "4001".parse().unwrap();
         let legs = [talking(1)];
-        let facts = Facts { target: &own, exists: true, own: &own, legs: &legs };
+        let facts = Facts { target: &own, exists: true, own: Some(&own), legs: &legs };
         assert_eq!(judge(&facts), Err(Refusal::OwnPhone));
         let target = "40011".parse().unwrap();
         assert_eq!(judge(&Facts { target: &target, exists: false, ..facts }), Err(Refusal::UnknownExtension));

@@ -1,9 +1,9 @@
 //! The words of the command line, exactly as the manual has them.
 
 use super::{
-    account::AccountCommand, audit::AuditCommand, bench::BenchCommand, cdr::CdrCommand, dial_id::DialIdCommand,
-    extension::ExtensionCommand, live, output::Format, permission::PermissionCommand, setting::SettingCommand,
-    trunk::TrunkCommand,
+    account::AccountCommand, audit::AuditCommand, bench::BenchCommand, call_center::CallCenterCommand, cdr::CdrCommand,
+    dial_id::DialIdCommand, explain::Explain, extension::ExtensionCommand, live, output::Format,
+    permission::PermissionCommand, setting::SettingCommand, trunk::TrunkCommand,
 };
 use std::path::PathBuf;
 
@@ -46,7 +46,10 @@ pub enum Command {
     /// Dial-operation IDs and passwords, keyed in after 0070 and 0071
     #[command(subcommand)]
     DialId(DialIdCommand),
-    /// Who may listen to which phone terminal
+    /// Call centres and their agents
+    #[command(subcommand)]
+    CallCenter(CallCenterCommand),
+    /// Who may listen to which phone terminal or call centre
     #[command(subcommand)]
     Permission(PermissionCommand),
     /// Trunks: the ways to the world outside
@@ -59,6 +62,8 @@ pub enum Command {
     Calls(live::Live),
     /// Listening sessions that are going on
     Sessions(live::Sessions),
+    /// Every check of a listening attempt in order, passed or not, and why
+    Explain(Explain),
     /// The records of calls, one row a call
     #[command(subcommand)]
     Cdr(CdrCommand),

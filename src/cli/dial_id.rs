@@ -1,12 +1,14 @@
 //! `dial-id`: what a person keys in after 0070 and 0071.
 
 use super::{
+    dialplan_files, moment,
     office::{Office, explained},
+    output,
     secret_input::PasswordSource,
     text::{DialId, Login},
 };
-use crate::model::Secret;
-use anyhow::bail;
+use crate::model::{Mode, Secret};
+use anyhow::{Context, bail};
 
 const MIN_PASSWORD_DIGITS: usize = 4;
 const MAX_PASSWORD_DIGITS: usize = 32;
@@ -24,7 +26,7 @@ pub enum DialIdCommand {
     Clear { login: Login },
     /// End a lockout after too many failures
     Unlock { login: Login },
-    /// Print a single-use short-dial string (a later version)
+    /// Print a short-dial string that signs in once, so that no lasting password stands in a redial list
     OneTime { login: Login },
 }
 
@@ -34,11 +36,7 @@ impl DialIdCommand {
             DialIdCommand::Set { login, id, password } => set(office, &login, &id, password.required()?).await,
             DialIdCommand::Clear { login } => clear(office, &login).await,
             DialIdCommand::Unlock { login } => unlock(office, &login).await,
-            DialIdCommand::OneTime { .. } => {
-                bail!(
-                    "one-time codes are not in this version; sign in by keypad so that no redial list keeps the password"
-                )
-            }
+            DialIdCommand::OneTime { login } => one_time(office, &login).await,
         }
     }
 }
@@ -63,4 +61,14 @@ async fn clear(office: &Office, login: &Login) -> anyhow::Result<()> {
 async fn unlock(office: &Office, login: &Login) -> anyhow::Result<()> {
     office.store.unlock_dial_id(&office.actor, login.as_str()).await.map_err(explained)?;
     office.done(&format!("{login} may sign in by keypad again"))
+}
+
+/// The string alone on standard output, for scripts; the rest beside it.
+async fn one_time(office: &Office, login: &Login) -> anyhow::Result<()> {
+    let dialplan = dialplan_files::required(office.config.dialplan_dir.as_deref())?;
+    let made = office.store.make_one_time_code(&office.actor, login.as_str()).await.map_err(explained)?;
+    let short = dialplan.short_dial(Mode::Monitor, &Secret::new(made.dial_id), &made.code);
+    let short = short.context("the dial plan has no code for monitoring")?;
+    output::note(&format!("good for one sign-in of {login}, until {}", moment::utc(made.expires_at_ms)));
+    output::say(short.expose())
 }

@@ -12,6 +12,12 @@ pub fn read(dir: Option<&Path>) -> Result<DialPlan, Vec<Finding>> {
     parse(&borrowed)
 }
 
+/// The same, for whoever cannot go on without it.
+pub fn required(dir: Option<&Path>) -> anyhow::Result<DialPlan> {
+    let lines = |findings: &[Finding]| findings.iter().map(Finding::to_string).collect::<Vec<_>>().join("\n");
+    read(dir).map_err(|findings| anyhow::anyhow!(lines(&findings)))
+}
+
 fn parse(files: &[(&str, &str)]) -> Result<DialPlan, Vec<Finding>> {
     DialPlan::parse(files).map_err(|findings| {
         findings.into_iter().map(|found| Finding::error(found.file, Some(found.line), found.message)).collect()

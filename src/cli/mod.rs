@@ -5,6 +5,7 @@ mod account;
 mod args;
 mod audit;
 mod bench;
+mod call_center;
 mod cdr;
 mod check;
 pub mod config;
@@ -13,6 +14,7 @@ mod demo;
 mod dial_id;
 pub mod dialplan_files;
 mod dtmf;
+mod explain;
 mod extension;
 mod live;
 pub mod logging;
@@ -79,9 +81,11 @@ async fn carry_out(command: Command, named: Option<&Path>) -> anyhow::Result<Exi
         Command::Account(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::DialId(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Permission(command) => command.run(&Office::open(loaded.config).await?).await?,
+        Command::CallCenter(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Setting(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Trunk(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Audit(command) => return command.run(&Office::open(loaded.config).await?).await,
+        Command::Explain(explain) => explain.run(&Office::open(loaded.config).await?).await?,
         Command::Cdr(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Calls(live) => live::calls(live, &loaded.config).await?,
         Command::SelfTest(format) => return selftest::run(&loaded.config, format),

@@ -41,6 +41,11 @@ impl Since {
     }
 }
 
+/// Whether the machine knows a time zone of this name.
+pub fn is_zone(name: &str) -> bool {
+    TimeZone::get(name).is_ok()
+}
+
 /// RFC 3339, in UTC and to the millisecond.
 pub fn utc(unix_ms: u64) -> String {
     let moment = i64::try_from(unix_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or_default();

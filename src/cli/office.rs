@@ -55,6 +55,8 @@ pub fn explained(error: StoreError) -> anyhow::Error {
     let StoreError::NoSuch { what, .. } = &error else { return error.into() };
     match *what {
         "account" | "extension" | "trunk" => anyhow::anyhow!("{error}; `sasayaki {what} list` shows what there is"),
+        "call center" => anyhow::anyhow!("{error}; `sasayaki call-center list` shows what there is"),
+        "agent" => anyhow::anyhow!("{error}; `sasayaki call-center list` shows who there is"),
         "rule" => anyhow::anyhow!("{error}; `sasayaki permission list` shows what there is"),
         _ => error.into(),
     }

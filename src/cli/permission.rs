@@ -1,6 +1,7 @@
-//! `permission`: who may listen to which phone terminal, in which modes, at which hours.
+//! `permission`: who may listen to which phone terminal or call centre, in which modes, at which hours.
 
 use super::{
+    moment,
     office::{Office, explained},
     output::{self, Format, Row},
     text::Login,
@@ -9,7 +10,7 @@ use crate::access::{
     hours::Hours,
     right::{Grant, Rule},
 };
-use crate::model::{ExtensionNumber, Level, Mode, ModeSet, Resource};
+use crate::model::{Level, Mode, ModeSet, Resource};
 use crate::store::PermissionRow;
 use anyhow::bail;
 use serde::Serialize;
@@ -19,14 +20,14 @@ pub enum PermissionCommand {
     /// Give a right; a second grant on the same resource takes the place of the first, and a denial beside it still wins
     Grant {
         login: Login,
-        /// terminal:NUMBER (call-center:NAME and campaign:NAME in a later version)
+        /// terminal:NUMBER or call-center:NAME (campaign:NAME in a later version)
         resource: Resource,
         /// view, edit or manage; listening needs edit
         level: Level,
         /// monitor, whisper or barge; may be repeated [default: monitor and whisper]
         #[arg(long, value_name = "MODE")]
         mode: Vec<Mode>,
-        /// When the right holds, in local time, like 'Mon-Fri 09:00-18:00' [default: always]
+        /// When the right holds, like 'Mon-Fri 09:00-18:00', by the machine's clock, or 'Mon-Fri 09:00-18:00 Asia/Tokyo' [default: always]
         #[arg(long)]
         hours: Option<Hours>,
     },
@@ -60,22 +61,30 @@ impl PermissionCommand {
 }
 
 async fn grant(office: &Office, login: &Login, resource: &Resource, grant: &Grant) -> anyhow::Result<()> {
-    let number = must_be_terminal(resource)?;
+    must_be_known(resource)?;
+    if let Some(zone) = grant.hours.as_ref().and_then(Hours::zone)
+        && !moment::is_zone(zone)
+    {
+        bail!("there is no time zone {zone}; name one like Asia/Tokyo");
+    }
     let right = describe(grant);
     office.store.grant(&office.actor, login.as_str(), resource, grant).await.map_err(explained)?;
-    match grant.level {
-        Level::View => output::note("view does not allow listening; edit and manage do"),
-        Level::Edit | Level::Manage => {
+    match (grant.level, resource) {
+        (Level::View, _) => output::note("view does not allow listening; edit and manage do"),
+        (Level::Edit | Level::Manage, Resource::Terminal(number)) => {
             output::note(&format!(
                 "the right follows the phone: {login} may listen to whoever uses extension {number}"
             ));
+        }
+        (Level::Edit | Level::Manage, Resource::CallCenter(_) | Resource::Campaign(_)) => {
+            output::note("the right is for the web pages; dialling 0070 or 0071 needs one on the phone terminal");
         }
     }
     office.done(&format!("granted {login} {right} on {resource}"))
 }
 
 async fn deny(office: &Office, login: &Login, resource: &Resource) -> anyhow::Result<()> {
-    must_be_terminal(resource)?;
+    must_be_known(resource)?;
     office.store.deny(&office.actor, login.as_str(), resource).await.map_err(explained)?;
     office.done(&format!("denied {login} {resource}, whatever else is granted"))
 }
@@ -96,12 +105,12 @@ async fn list(office: &Office, login: Option<&Login>, format: Format) -> anyhow:
     output::list(&rows, format)
 }
 
-/// The store knows the phone terminals; of the rest there is none yet.
-fn must_be_terminal(resource: &Resource) -> anyhow::Result<&ExtensionNumber> {
+/// The store knows phone terminals and call centres; campaigns there are none yet.
+fn must_be_known(resource: &Resource) -> anyhow::Result<()> {
     match resource {
-        Resource::Terminal(number) => Ok(number),
-        Resource::CallCenter(_) | Resource::Campaign(_) => {
-            bail!("call centers and campaigns are not in this version; name a phone terminal, like terminal:200")
+        Resource::Terminal(_) | Resource::CallCenter(_) => Ok(()),
+        Resource::Campaign(_) => {
+            bail!("campaigns are not in this version; name a phone terminal, like terminal:200, or a call-center:NAME")
         }
     }
 }

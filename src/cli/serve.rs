@@ -1,7 +1,7 @@
 //! `serve`: from a configuration to a running engine. The composition root.
 
 use super::{
-    config::{Config, DigestAlgorithm, Finding, ListenAddr, Loaded},
+    config::{Config, DigestAlgorithm, ListenAddr, Loaded},
     dialplan_files, logging, office,
 };
 use crate::{
@@ -51,7 +51,7 @@ async fn console(config: &Config, store: Store, engine: &Engine) -> anyhow::Resu
 
 /// Everything the engine needs, read and checked.
 pub fn options(config: &Config, drain: Duration) -> anyhow::Result<Options> {
-    let dialplan = dialplan_files::read(config.dialplan_dir.as_deref()).map_err(|findings| lines(&findings))?;
+    let dialplan = dialplan_files::required(config.dialplan_dir.as_deref())?;
     let ports = (config.rtp.ports.first(), config.rtp.ports.last());
     let [low, high, ..] = os_random();
     Ok(Options {
@@ -119,10 +119,6 @@ fn algorithm(named: DigestAlgorithm) -> Algorithm {
         DigestAlgorithm::Md5 => Algorithm::Md5,
         DigestAlgorithm::Sha256 => Algorithm::Sha256,
     }
-}
-
-fn lines(findings: &[Finding]) -> anyhow::Error {
-    anyhow::anyhow!(findings.iter().map(Finding::to_string).collect::<Vec<_>>().join("\n"))
 }
 
 /// A phone whose secret was given for another realm cannot register: better said at the start than found by the phone.

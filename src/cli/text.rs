@@ -14,6 +14,10 @@ pub struct Name(String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login(String);
 
+/// What a call centre is called: no spaces, no control characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallCenterName(Login);
+
 /// Keypad digits that name a person: 1 to 32.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DialId(String);
@@ -39,6 +43,12 @@ impl Name {
 impl Login {
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl CallCenterName {
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
     }
 }
 
@@ -108,6 +118,14 @@ impl FromStr for Login {
     }
 }
 
+impl FromStr for CallCenterName {
+    type Err = Unusable;
+
+    fn from_str(text: &str) -> Result<Self, Unusable> {
+        text.parse().map(Self)
+    }
+}
+
 impl FromStr for DialId {
     type Err = Unusable;
 
@@ -120,5 +138,11 @@ impl FromStr for DialId {
 impl fmt::Display for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
+    }
+}
+
+impl fmt::Display for CallCenterName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
     }
 }

@@ -25,6 +25,12 @@ pub enum Request {
     },
     /// Who hears whom, tried with three tones (X8).
     SelfTest,
+    /// Would this account hear that extension? `mode` and `extension` in their words.
+    Explain {
+        login: String,
+        extension: String,
+        mode: String,
+    },
     /// The orders of screens.
     Orders,
     /// An order of a screen. Whoever gives it answers for the account's having signed in, so no socket can.
@@ -61,6 +67,7 @@ pub struct Answer {
     pub hearings: Option<Vec<Hearing>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub figures: Option<Figures>,
+    pub explanation: Option<Explanation>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Beside `error`: the stable word of a refusal.
@@ -97,6 +104,10 @@ impl Answer {
         Self { ok: true, figures: Some(figures), ..Self::default() }
     }
 
+    pub fn explanation(explanation: Explanation) -> Self {
+        Self { ok: true, explanation: Some(explanation), ..Self::default() }
+    }
+
     pub fn refused(refusal: Refusal) -> Self {
         Self { reason: Some(refusal.as_str().to_owned()), ..Self::error(refusal.to_string()) }
     }
@@ -104,6 +115,39 @@ impl Answer {
     pub fn error(why: impl Into<String>) -> Self {
         Self { ok: false, error: Some(why.into()), ..Self::default() }
     }
+}
+
+/// Every check in its order, and what they come to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    pub verdict: Outlook,
+    pub checks: Vec<CheckRow>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outlook {
+    /// Of a check: passed.
+    Granted,
+    Refused,
+    /// Only a running engine could tell.
+    Unknown,
+}
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckRow {
+    pub check: String,
+    pub verdict: Outlook,
+    /// The stable word of the refusal, as it stands in the audit trail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The same for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Of a lock: its end, in Unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_ms: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

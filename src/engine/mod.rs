@@ -7,6 +7,7 @@
 mod clock;
 pub mod control;
 pub mod desk;
+pub mod explain;
 mod figures;
 mod ledger;
 mod news;

@@ -2,6 +2,7 @@ use super::{
     clock,
     control::{Answer, Hearing, Listen, Request},
     desk::{self, Desk, Order, Reply, SessionView},
+    explain::{Live, explain},
     figures::{self, SignIns},
     ledger::Ledger,
     news,
@@ -28,10 +29,7 @@ use crate::{
         transport::{Inbound, Tls, Transports},
     },
     store::{self, Store, keys::os_random},
-    switch::{
-        CallView,
-        embedded::{self, Directory, Embedded, Now, Parts},
-    },
+    switch::embedded::{self, Directory, Embedded, Now, Parts},
 };
 use anyhow::Context;
 use std::{
@@ -395,7 +393,7 @@ impl Engine {
             desk::Output::Told(order, progress) => self.orders.told(order, progress),
             desk::Output::Ask(leg, question) => {
                 let far_ends = match &question {
-                    desk::Question::Rights { target, .. } => far_ends(&self.switch.calls(), target),
+                    desk::Question::Rights { target, .. } => work::far_ends(&self.switch.calls(), target),
                     desk::Question::SignIn { .. } => vec![],
                 };
                 let store = self.store.clone();
@@ -623,6 +621,18 @@ impl Engine {
                     None
                 });
             }
+            Request::Explain { login, extension, mode } => {
+                let (Ok(extension), Ok(mode)) = (extension.parse::<ExtensionNumber>(), mode.parse()) else {
+                    return reply(answer, Answer::error("no such extension or mode"));
+                };
+                let (store, calls, at_desk) = (self.store.clone(), self.switch.calls(), self.desk.at_desk());
+                self.beside(async move {
+                    let live = Live { calls: &calls, at_desk: &at_desk };
+                    let explained = explain(&store, &login, &extension, mode, Some(live)).await;
+                    reply(answer, explained.map_or_else(|error| Answer::error(error.to_string()), Answer::explanation));
+                    None
+                });
+            }
             Request::Trunks => {
                 let trunks = self.switch.trunks().into_iter().map(trunk_status).collect();
                 reply(answer, Answer::trunks(trunks));
@@ -673,10 +683,4 @@ fn reply_if(to: Option<oneshot::Sender<Answer>>, answer: Answer) {
 fn reply(to: oneshot::Sender<Answer>, answer: Answer) {
     // Whoever asked may have gone.
     let _ = to.send(answer);
-}
-
-/// The extensions that `target` talks to in any of its calls.
-fn far_ends(calls: &[CallView], target: &ExtensionNumber) -> Vec<ExtensionNumber> {
-    let far_end = |call: &CallView| call.party(call.side_of(target)?.other()).extension().cloned();
-    calls.iter().filter_map(far_end).collect()
 }

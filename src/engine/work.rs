@@ -9,6 +9,7 @@ use crate::{
     access::{order, right},
     model::{AccountId, ExtensionNumber, Refusal},
     store::{SignIn, Store, StoreError},
+    switch::CallView,
 };
 
 /// Answers one question. `far_ends` are the extensions that the target of a question about rights is talking to.
@@ -57,6 +58,12 @@ pub async fn order(store: &Store, listen: &Listen) -> Result<(String, Order), Re
     let extension = order::judge(&facts)?.clone();
     let Listen { account: id, target, mode, shortcut, .. } = listen.clone();
     Ok((account.login, Order { account: id, extension, target, mode, shortcut }))
+}
+
+/// The extensions that `target` talks to in any of its calls.
+pub fn far_ends(calls: &[CallView], target: &ExtensionNumber) -> Vec<ExtensionNumber> {
+    let far_end = |call: &CallView| call.party(call.side_of(target)?.other()).extension().cloned();
+    calls.iter().filter_map(far_end).collect()
 }
 
 fn unavailable(error: StoreError) -> Refusal {

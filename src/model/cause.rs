@@ -5,6 +5,8 @@ pub enum Refusal {
     UnknownDialId,
     #[error("wrong password")]
     WrongPassword,
+    #[error("a one-time code that was used, or is too old")]
+    CodeSpent,
     #[error("no dial-operation password set")]
     PasswordUnset,
     #[error("locked out after too many failures")]
@@ -49,6 +51,8 @@ pub enum Refusal {
     NotOwnPhone,
     #[error("the phone that was called back did not answer")]
     NotReached,
+    #[error("no code of the dial plan leads to this mode")]
+    NoCode,
     #[error("the store did not answer")]
     StoreUnavailable,
 }
@@ -59,6 +63,7 @@ impl Refusal {
         match self {
             Refusal::UnknownDialId => "unknown-dial-id",
             Refusal::WrongPassword => "wrong-password",
+            Refusal::CodeSpent => "code-spent",
             Refusal::PasswordUnset => "password-unset",
             Refusal::LockedOut => "locked-out",
             Refusal::Busy => "busy",
@@ -81,6 +86,7 @@ impl Refusal {
             Refusal::NoOwnPhone => "no-own-phone",
             Refusal::NotOwnPhone => "not-own-phone",
             Refusal::NotReached => "not-reached",
+            Refusal::NoCode => "no-code",
             Refusal::StoreUnavailable => "store-unavailable",
         }
     }

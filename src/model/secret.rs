@@ -30,6 +30,29 @@ impl Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Digit, ShortDial};
+
+    /// Does not compile for a type that anything can print: of two ways to name `is_silent` there is one alone.
+    macro_rules! silent {
+        ($($secret:ty),+) => {$({
+            trait Silent<Way> {
+                fn is_silent() {}
+            }
+            struct Printed;
+            struct Shown;
+            struct Serialized;
+            impl<T: ?Sized> Silent<()> for T {}
+            impl<T: ?Sized + std::fmt::Debug> Silent<Printed> for T {}
+            impl<T: ?Sized + std::fmt::Display> Silent<Shown> for T {}
+            impl<T: ?Sized + serde::Serialize> Silent<Serialized> for T {}
+            <$secret as Silent<_>>::is_silent();
+        })+};
+    }
+
+    #[test]
+    fn x14_no_panic_and_no_log_can_print_what_is_secret() {
+        silent!(Secret, Digit, ShortDial);
+    }
 
     #[test]
     fn two_secrets_match_only_when_equal() {

@@ -11,6 +11,8 @@ pub enum Change {
     /// The dial-operation ID of an account: set, cleared or unlocked.
     DialId(AccountId),
     Permission(AccountId),
+    /// Call centres and their agents.
+    CallCenter,
     Setting,
     Trunk,
     /// Written by a newer program: look at everything.
@@ -24,6 +26,7 @@ impl Change {
             Change::Account(_)
             | Change::DialId(_)
             | Change::Permission(_)
+            | Change::CallCenter
             | Change::Setting
             | Change::Trunk
             | Change::Unknown => None,
@@ -38,6 +41,7 @@ impl fmt::Display for Change {
             Change::Account(account) => write!(f, "account {account}"),
             Change::DialId(account) => write!(f, "dial-id {account}"),
             Change::Permission(account) => write!(f, "permission {account}"),
+            Change::CallCenter => f.write_str("call-center"),
             Change::Setting => f.write_str("setting"),
             Change::Trunk => f.write_str("trunk"),
             Change::Unknown => f.write_str("unknown"),
@@ -56,6 +60,7 @@ impl FromStr for Change {
             "account" => account(Change::Account),
             "dial-id" => account(Change::DialId),
             "permission" => account(Change::Permission),
+            "call-center" => Change::CallCenter,
             "setting" => Change::Setting,
             "trunk" => Change::Trunk,
             _ => Change::Unknown,

@@ -28,10 +28,11 @@ impl Store {
         .await
         .map_err(|error| taken(error, "dial-operation ID", dial_id))?;
         forget_failures(&mut tx, account).await?;
+        forget_codes(&mut tx, account).await?;
         self.commit(tx, actor, Change::DialId(account), format!("dial-id set {login} {dial_id}")).await
     }
 
-    /// Takes the ID and password away, and with them what is known of where they were used.
+    /// Takes the ID and password away, and with them its codes and what is known of where they were used.
     pub async fn clear_dial_id(&self, actor: &Actor, login: &str) -> Result<()> {
         let mut tx = self.begin().await?;
         let account = id_of(&mut tx, login).await?;
@@ -39,6 +40,7 @@ impl Store {
             sqlx::query(statement).bind(account.to_string()).execute(&mut *tx).await?;
         }
         forget_failures(&mut tx, account).await?;
+        forget_codes(&mut tx, account).await?;
         self.commit(tx, actor, Change::DialId(account), format!("dial-id clear {login}")).await
     }
 
@@ -49,6 +51,12 @@ impl Store {
         forget_failures(&mut tx, account).await?;
         self.commit(tx, actor, Change::DialId(account), format!("dial-id unlock {login}")).await
     }
+}
+
+/// Codes that were made beside a password go with it.
+async fn forget_codes(tx: &mut Transaction<'static, Any>, account: AccountId) -> Result<()> {
+    sqlx::query("DELETE FROM one_time_code WHERE account = $1").bind(account.to_string()).execute(&mut **tx).await?;
+    Ok(())
 }
 
 async fn forget_failures(tx: &mut Transaction<'static, Any>, account: AccountId) -> Result<()> {

@@ -1,7 +1,7 @@
 //! The one key file and what is derived from it. A backup is the database *and* this file.
 
 use super::file;
-use crate::model::{ExtensionNumber, Secret, TrunkName};
+use crate::model::{AccountId, ExtensionNumber, Secret, TrunkName};
 use chacha20poly1305::{
     ChaCha20Poly1305,
     aead::{Aead, Generate, Key, KeyInit, Nonce, Payload},
@@ -22,6 +22,7 @@ pub struct Keys {
     ha1: SubKey,
     trunk: SubKey,
     audit: SigningKey,
+    one_time: SubKey,
     check: SubKey,
 }
 
@@ -63,6 +64,7 @@ impl Keys {
             ha1: sub_key("sasayaki ha1"),
             trunk: sub_key("sasayaki trunk"),
             audit: SigningKey::from_bytes(&sub_key("sasayaki audit")),
+            one_time: sub_key("sasayaki one-time"),
             check: sub_key("sasayaki check"),
         }
     }
@@ -80,6 +82,17 @@ impl Keys {
     /// By which everybody can tell what was signed here, in hexadecimal digits.
     pub fn public_key(&self) -> String {
         hex(self.audit.verifying_key().as_bytes())
+    }
+
+    /// The keyed hash of a one-time code, which is too random to need argon2: it tells nothing without the key file.
+    pub fn hash_code(&self, account: AccountId, code: &Secret) -> String {
+        let mut hash = [0; KEY_BYTES];
+        // The id has a fixed length, so that no other pair makes the same text.
+        let account = account.to_string();
+        let info = [account.as_bytes(), code.expose().as_bytes()];
+        let hkdf = Hkdf::<Sha256>::new(None, &*self.one_time);
+        hkdf.expand_multi_info(&info, &mut hash).expect("one block of output is never too long for HKDF");
+        hex(&hash)
     }
 
     /// A value that may be stored: tells whether a store and a key file belong together.
@@ -197,7 +210,8 @@ mod tests {
     fn no_two_sub_keys_are_alike() {
         let keys = Keys::derive(&[1; KEY_BYTES]);
         let audit = hex(keys.audit.as_bytes());
-        let all = [hex(keys.pepper()), hex(&*keys.ha1), hex(&*keys.trunk), audit, keys.fingerprint()];
+        let all =
+            [hex(keys.pepper()), hex(&*keys.ha1), hex(&*keys.trunk), audit, hex(&*keys.one_time), keys.fingerprint()];
         let distinct: std::collections::BTreeSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len());
     }

@@ -1,8 +1,12 @@
-use super::{Actor, Change, Result, Store, StoreError, account::id_of, no_such, row};
+use super::{Actor, Change, Result, Store, StoreError, account::id_of, call_center::call_center_stands, no_such, row};
 use crate::{
-    access::right::{Grant, Rule, Terminal},
+    access::{
+        hours::Hours,
+        right::{Grant, Rule, Terminal},
+    },
     model::{AccountId, ExtensionNumber, Mode, ModeSet, Resource},
 };
+use jiff::{Zoned, tz::TimeZone};
 use sqlx::{Any, Transaction, any::AnyRow};
 use std::collections::BTreeMap;
 
@@ -105,8 +109,10 @@ impl Store {
     ) -> Result<()> {
         let mut tx = self.begin().await?;
         let account = id_of(&mut tx, login).await?;
-        if let Resource::Terminal(number) = resource {
-            extension_stands(&mut tx, number).await?;
+        match resource {
+            Resource::Terminal(number) => extension_stands(&mut tx, number).await?,
+            Resource::CallCenter(name) => call_center_stands(&mut tx, name).await?,
+            Resource::Campaign(name) => return Err(no_such("campaign", name)),
         }
         let grant = match rule {
             Rule::Deny => None,
@@ -134,15 +140,25 @@ async fn extension_stands(tx: &mut Transaction<'static, Any>, number: &Extension
     found.fetch_optional(&mut **tx).await?.map(|_| ()).ok_or_else(|| no_such("extension", number))
 }
 
-fn read_rule(line: &AnyRow) -> Result<Rule> {
+pub(super) fn read_rule(line: &AnyRow) -> Result<Rule> {
     match row::column::<String>(line, "effect")?.as_str() {
         "deny" => Ok(Rule::Deny),
         "allow" => Ok(Rule::Allow(Grant {
             level: row::parsed(line, "level")?,
             modes: read_modes(&row::column::<String>(line, "modes")?)?,
-            hours: row::parsed_option(line, "hours")?,
+            hours: row::parsed_option(line, "hours")?.map(looked_up),
         })),
         _ => Err(StoreError::Corrupt { what: "effect" }),
+    }
+}
+
+/// With how far the clocks of its zone are ahead of ours now. A zone that the machine does not know holds never.
+fn looked_up(hours: Hours) -> Hours {
+    let now = Zoned::now();
+    let zone = hours.zone().and_then(|zone| TimeZone::get(zone).ok());
+    match zone {
+        Some(zone) => hours.looked_up((zone.to_offset(now.timestamp()).seconds() - now.offset().seconds()) / 60),
+        None => hours,
     }
 }
 

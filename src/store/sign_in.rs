@@ -36,21 +36,9 @@ impl Store {
     }
 
     async fn try_sign_in(&self, attempt: SignIn) -> Result<Result<AccountId, Refusal>> {
-        let SignIn { dial_id, password, source, mode, call, at_ms } = attempt;
-        let record = self.find_dial_id(&dial_id).await?;
-        let password = self.passwords.verify(password, record.password_hash).await;
-        let event = |verdict: Result<AccountId, Refusal>| AuditEvent {
-            kind: AuditKind::SignIn,
-            outcome: if verdict.is_ok() { Outcome::Ok } else { Outcome::Refused },
-            account: record.found.account(),
-            source: source.clone(),
-            mode,
-            target: None,
-            call,
-            session: None,
-            detail: verdict.err().map_or("signed-in", Refusal::as_str).to_owned(),
-        };
-        self.record_sign_in(record.found, password, &source, at_ms, event).await
+        let record = self.find_dial_id(&attempt.dial_id).await?;
+        let password = self.passwords.verify(attempt.password.clone(), record.password_hash).await;
+        self.record_sign_in(&attempt, record.found, password).await
     }
 
     async fn find_dial_id(&self, dial_id: &Secret) -> Result<Record> {
@@ -65,57 +53,99 @@ impl Store {
         Ok(Record { found, password_hash })
     }
 
+    /// What a right password of the account would meet now, from `source` or (`None`) from a stranger: for who explains.
+    pub async fn sign_in_facts(&self, account: AccountId, source: Option<&str>) -> Result<(Found, Budget)> {
+        let mut tx = self.pool.begin().await?;
+        let line = sqlx::query("SELECT password_hash FROM dial_id WHERE account = $1")
+            .bind(account.to_string())
+            .fetch_optional(&mut *tx)
+            .await?;
+        let found = match line {
+            None => Found::Nobody,
+            Some(line) if row::column::<Option<String>>(&line, "password_hash")?.is_none() => Found::Unset(account),
+            Some(_) => Found::Set(account),
+        };
+        let known = known_sources(&mut tx, account).await?;
+        let holder = source.map_or(lockout::STRANGERS, |source| lockout::holder(source, &known));
+        Ok((found, budget(&mut tx, account, holder).await?))
+    }
+
     /// The verdict, what is remembered after it and its audit row, in one transaction. The ID's row is locked from the first
     /// statement on, so that of many attempts at once none is judged by what another is about to change.
     async fn record_sign_in(
         &self,
+        attempt: &SignIn,
         found: Found,
         password: Password,
-        source: &str,
-        at_ms: u64,
-        event: impl Fn(Result<AccountId, Refusal>) -> AuditEvent,
     ) -> Result<Result<AccountId, Refusal>> {
         let mut tx = self.begin().await?;
-        let verdict = match found {
-            Found::Nobody | Found::Unset(_) => sign_in::judge(found, lockout::Verdict::Open, password),
+        let (verdict, password) = match found {
+            Found::Nobody | Found::Unset(_) => (sign_in::judge(found, lockout::Verdict::Open, password), password),
             Found::Set(account) => match lock_dial_id(&mut tx, account).await? {
-                Some(grace) => judge_locked(&mut tx, account, grace, password, source, at_ms).await?,
+                Some(grace) => self.judge_locked(&mut tx, account, grace, password, attempt).await?,
                 // Taken away since it was found.
-                None => Err(Refusal::UnknownDialId),
+                None => (Err(Refusal::UnknownDialId), password),
             },
         };
-        self.record(&mut tx, at_ms, &[event(verdict)]).await?;
+        let event = told(attempt, found, verdict, password);
+        self.record(&mut tx, attempt.at_ms, &[event]).await?;
         tx.commit().await?;
         Ok(verdict)
     }
+
+    /// Judges an attempt at an ID that is locked for this transaction, and keeps what follows from it. A one-time code makes
+    /// no phone known and forgives nothing, as it is no proof of the password.
+    async fn judge_locked(
+        &self,
+        tx: &mut Transaction<'static, Any>,
+        account: AccountId,
+        grace: Grace,
+        password: Password,
+        attempt: &SignIn,
+    ) -> Result<(Result<AccountId, Refusal>, Password)> {
+        let SignIn { password: typed, source, at_ms, .. } = attempt;
+        let code = match password {
+            Password::Right => None,
+            Password::Wrong | Password::OneTime | Password::Spent | Password::Unverified => {
+                self.look_up_code(tx, account, typed, *at_ms).await?
+            }
+        };
+        let password = code.unwrap_or(password);
+        let known = known_sources(tx, account).await?;
+        let holder = lockout::holder(source, &known);
+        let budget = budget(tx, account, holder).await?;
+        let verdict = sign_in::judge(Found::Set(account), POLICY.judge(&budget, *at_ms), password);
+        match verdict {
+            Ok(_) if password == Password::OneTime => self.spend_code(tx, account, typed, *at_ms).await?,
+            Ok(_) => {
+                let (budget, grace) = POLICY.after_success(&budget, grace, *at_ms);
+                keep_budget(tx, account, holder, &budget).await?;
+                keep_grace(tx, account, grace).await?;
+                know_source(tx, account, source, *at_ms).await?;
+            }
+            Err(Refusal::WrongPassword) => {
+                keep_budget(tx, account, holder, &POLICY.after_failure(&budget, *at_ms)).await?;
+            }
+            Err(_) => {}
+        }
+        Ok((verdict, password))
+    }
 }
 
-/// Judges an attempt at an ID that is locked for this transaction, and keeps what follows from it.
-async fn judge_locked(
-    tx: &mut Transaction<'static, Any>,
-    account: AccountId,
-    grace: Grace,
-    password: Password,
-    source: &str,
-    at_ms: u64,
-) -> Result<Result<AccountId, Refusal>> {
-    let known = known_sources(tx, account).await?;
-    let holder = lockout::holder(source, &known);
-    let budget = budget(tx, account, holder).await?;
-    let verdict = sign_in::judge(Found::Set(account), POLICY.judge(&budget, at_ms), password);
-    match verdict {
-        Ok(_) => {
-            let (budget, grace) = POLICY.after_success(&budget, grace, at_ms);
-            keep_budget(tx, account, holder, &budget).await?;
-            keep_grace(tx, account, grace).await?;
-            know_source(tx, account, source, at_ms).await?;
-        }
-        Err(Refusal::WrongPassword) => {
-            keep_budget(tx, account, holder, &POLICY.after_failure(&budget, at_ms)).await?;
-        }
-        Err(_) => {}
+/// The audit row of an attempt.
+fn told(attempt: &SignIn, found: Found, verdict: Result<AccountId, Refusal>, password: Password) -> AuditEvent {
+    let signed_in = if password == Password::OneTime { "signed-in-by-one-time-code" } else { "signed-in" };
+    AuditEvent {
+        kind: AuditKind::SignIn,
+        outcome: if verdict.is_ok() { Outcome::Ok } else { Outcome::Refused },
+        account: found.account(),
+        source: attempt.source.clone(),
+        mode: attempt.mode,
+        target: None,
+        call: attempt.call,
+        session: None,
+        detail: verdict.err().map_or(signed_in, Refusal::as_str).to_owned(),
     }
-    Ok(verdict)
 }
 
 /// Holds the row of the ID until the transaction ends. `None`: there is none.

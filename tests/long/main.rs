@@ -7,6 +7,7 @@
 mod support;
 
 mod ear;
+mod flood;
 mod kills;
 mod office;
 mod process;
@@ -26,6 +27,12 @@ async fn supervisors_come_and_go_and_nothing_is_left_of_them() {
 #[ignore = "long: tests/run --long"]
 async fn what_was_acknowledged_survives_a_hundred_kills() {
     kills::run(setting("SASAYAKI_LONG_KILLS", 100), setting("SASAYAKI_LONG_SEED", 1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "long: tests/run --long"]
+async fn a_flood_of_sign_ins_delays_no_tick_of_the_mixer() {
+    flood::run(Duration::from_secs(setting("SASAYAKI_LONG_FLOOD_SECONDS", 10))).await;
 }
 
 fn setting<T: FromStr<Err: Display> + Copy>(name: &str, default: T) -> T {

@@ -33,6 +33,21 @@ impl Attempts {
         supervisor.hang_up().await.unwrap();
     }
 
+    /// What `explain` says of the supervisor at the agent, now: its verdict, and the reason of the first check that failed.
+    fn explained(&self, mode: &str) -> (String, Option<String>) {
+        let words = ["explain", &self.office.login(), &self.office.agent(), mode, "--json"];
+        let told: serde_json::Value = serde_json::from_str(&self.office.engine.run_ok(&words, "")).unwrap();
+        let checks = told["checks"].as_array().unwrap();
+        let failed = checks.iter().find(|check| check["verdict"] == "refused");
+        let reason = failed.map(|check| check["reason"].as_str().unwrap().to_owned());
+        (told["verdict"].as_str().unwrap().to_owned(), reason)
+    }
+
+    async fn refused_and_explained(&self, reason: &str) {
+        assert_eq!(self.explained("whisper"), ("refused".to_owned(), Some(reason.to_owned())));
+        self.refused(WHISPER, reason).await;
+    }
+
     async fn granted(&self, code: &str) {
         let supervisor = self.office.listen_in(&self.phone, code).await;
         supervisor.hang_up().await.unwrap();
@@ -181,6 +196,17 @@ fn x5_a_right_holds_in_its_modes_and_its_hours_only() {
         attempts.refused(MONITOR, "outside-hours").await;
         office.grant_with(&agent, "edit", &["--hours", &hours(-2, 3)]);
         attempts.granted(MONITOR).await;
+        // The same on the other side of the world, twelve hours ahead of UTC and never otherwise.
+        let there = now.in_tz("Etc/GMT-12").unwrap();
+        let hours = |from: i64, to: i64| {
+            let [from, to] =
+                [from, to].map(|hour| there.checked_add(hour.hours()).unwrap().strftime("%H:00").to_string());
+            format!("{from}-{to} Etc/GMT-12")
+        };
+        office.grant_with(&agent, "edit", &["--hours", &hours(-2, 3)]);
+        attempts.granted(MONITOR).await;
+        office.grant_with(&agent, "edit", &["--hours", &hours(6, 8)]);
+        attempts.refused(MONITOR, "outside-hours").await;
     });
 }
 
@@ -211,5 +237,37 @@ fn a_call_that_nobody_watches_is_not_touched_by_changes_of_rights() {
         let (by_agent, by_customer) = tokio::join!(ear::now(both[0]), ear::now(both[1]));
         assert_hears("the agent", &by_agent, &[CUSTOMER_HZ]);
         assert_hears("the customer", &by_customer, &[AGENT_HZ]);
+    });
+}
+
+#[test]
+fn x4_explain_gives_the_reason_for_which_the_phone_is_refused() {
+    row(async {
+        let (attempts, talk) = Attempts::begin().await;
+        let office = &attempts.office;
+        assert_eq!(attempts.explained("whisper"), ("granted".to_owned(), None));
+        attempts.granted(WHISPER).await;
+        office.grant_with(&office.agent(), "edit", &["--mode", "monitor"]);
+        attempts.refused_and_explained("mode-not-granted").await;
+        office.revoke(&office.agent());
+        attempts.refused_and_explained("no-right").await;
+        office.grant(&office.agent(), "edit");
+        office.deny(&office.customer());
+        attempts.refused_and_explained("denied").await;
+        office.revoke(&office.customer());
+        talk.agent.hold().await.unwrap();
+        attempts.refused_and_explained("on-hold").await;
+        talk.agent.hang_up().await.unwrap();
+        attempts.refused_and_explained("not-in-call").await;
+        for _ in 0..5 {
+            let wrong = format!("{WHISPER}*{}*000000", office.dial_id());
+            let supervisor = attempts.phone.call(&wrong).await.unwrap();
+            Ear::new(&supervisor, &attempts.prompts).hears(&[Prompt::SignInFailed, Prompt::DialId]).await;
+            supervisor.hang_up().await.unwrap();
+        }
+        let told = office.engine.run_ok(&["explain", &office.login(), &office.agent(), "whisper"], "");
+        assert!(told.contains("refused: locked out after too many failures, until 20"), "{told}");
+        office.engine.run_ok(&["dial-id", "clear", &office.login()], "");
+        assert_eq!(attempts.explained("monitor"), ("refused".to_owned(), Some("unknown-dial-id".to_owned())));
     });
 }

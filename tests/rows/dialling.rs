@@ -221,3 +221,24 @@ fn d8_a_percent_encoded_short_dial_is_the_same_as_a_plain_one() {
         ear::hears(&supervisor, CUSTOMER_HZ).await;
     });
 }
+
+#[test]
+fn x6_a_one_time_code_signs_in_once_by_short_dial_and_a_redial_hears_e1() {
+    row(async {
+        let (office, prompts) = (Office::open(), Prompts::quick());
+        let phone = office.supervisor_phone().await;
+        let printed = office.engine.run_ok(&["dial-id", "one-time", &office.login()], "");
+        let short = printed.trim_end();
+        assert!(short.starts_with(&format!("{MONITOR}*{}*", office.dial_id())));
+        let supervisor = phone.call(short).await.unwrap();
+        Ear::new(&supervisor, &prompts).hears(&[Prompt::Extension]).await;
+        office.expect_trail("sign-in", "signed-in-by-one-time-code");
+        supervisor.hang_up().await.unwrap();
+        for _ in 0..2 {
+            let supervisor = phone.call(short).await.unwrap();
+            Ear::new(&supervisor, &prompts).hears(&[Prompt::SignInFailed, Prompt::DialId]).await;
+            office.expect_trail("sign-in", "code-spent");
+            supervisor.hang_up().await.unwrap();
+        }
+    });
+}

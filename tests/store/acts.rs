@@ -1,7 +1,7 @@
 use crate::rig::*;
 use sasayaki::{
-    access::right::{Grant, Rule},
-    model::{Level, Mode, ModeSet, Refusal, Secret, ToneAudience, Trunk, TrunkIdentity},
+    access::right::{CallCenter, Grant, Rule},
+    model::{Level, Mode, ModeSet, Refusal, Resource, Secret, ToneAudience, Trunk, TrunkIdentity},
     store::{
         AccountChange, BindingChange, BindingRow, Change, ExtensionChange, Options, SettingKey, Store, StoreError,
         TrunkChange,
@@ -10,6 +10,7 @@ use sasayaki::{
 use tokio::task::JoinSet;
 
 on_both![
+    call_centers_have_agents_and_an_account_sees_its_rules_about_them,
     many_administrators_may_act_at_once,
     no_password_is_in_the_database,
     secrets_open_again_and_tell_a_changed_realm,
@@ -205,4 +206,30 @@ async fn trunks_are_kept_and_their_passwords_sealed(place: Place) {
     assert!(store.trunks().await.unwrap().is_empty());
     let gone = store.set_trunk(&actor(), &main.name, TrunkChange::default()).await;
     assert!(matches!(gone, Err(StoreError::NoSuch { .. })));
+}
+
+async fn call_centers_have_agents_and_an_account_sees_its_rules_about_them(place: Place) {
+    let (store, sato) = furnished(&place).await;
+    let suzuki = store.add_account(&actor(), account("suzuki")).await.unwrap();
+    for name in ["sales", "support", "empty"] {
+        store.add_call_center(&actor(), name).await.unwrap();
+    }
+    store.assign(&actor(), "sales", "suzuki").await.unwrap();
+    store.assign(&actor(), "support", "suzuki").await.unwrap();
+    store.assign(&actor(), "sales", "sato").await.unwrap();
+    let listed = store.call_centers().await.unwrap();
+    let listed: Vec<_> = listed.iter().map(|center| format!("{} {}", center.name, center.agents.join(" "))).collect();
+    assert_eq!(listed, ["empty ", "sales sato suzuki", "support suzuki"]);
+
+    let center = |name: &str| Resource::CallCenter(name.to_owned());
+    store.grant(&actor(), "sato", &center("sales"), &edit()).await.unwrap();
+    store.grant(&actor(), "sato", &center("empty"), &edit()).await.unwrap();
+    store.deny(&actor(), "suzuki", &center("support")).await.unwrap();
+    let seen = store.call_centers_of(suzuki, sato).await.unwrap();
+    let expected = [("sales", vec![Rule::Allow(edit())]), ("support", vec![])];
+    assert_eq!(seen, expected.map(|(name, rules)| CallCenter { name: name.to_owned(), rules }));
+    assert!(matches!(store.grant(&actor(), "sato", &center("none"), &edit()).await, Err(StoreError::NoSuch { .. })));
+    store.remove_call_center(&actor(), "sales").await.unwrap();
+    assert_eq!(store.call_centers_of(suzuki, sato).await.unwrap().len(), 1);
+    assert!(store.permissions(Some("sato")).await.unwrap().iter().all(|row| row.resource != center("sales")));
 }

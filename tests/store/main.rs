@@ -24,5 +24,6 @@ mod calls;
 mod chain;
 mod durability;
 mod rig;
+mod secrets;
 mod sign_in;
 mod trail;

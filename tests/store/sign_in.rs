@@ -1,7 +1,7 @@
 use crate::rig::*;
 use sasayaki::{
     model::{Refusal, Secret},
-    store::{SettingKey, StoreError},
+    store::{OneTimeCode, SettingKey, StoreError},
 };
 use sqlx::Executor;
 use tokio::task::JoinSet;
@@ -13,6 +13,8 @@ on_both![
     a_password_that_is_easily_guessed_is_refused_unless_it_is_allowed,
     of_many_failures_at_once_exactly_five_are_judged,
     every_attempt_costs_one_run_of_argon2_and_one_row,
+    a_one_time_code_signs_in_once_and_is_worth_nothing_else,
+    of_many_who_use_a_one_time_code_at_once_one_is_let_in,
     no_attempt_leaves_what_was_typed,
     a_dial_id_belongs_to_one_account_and_is_digits,
 ];
@@ -121,6 +123,56 @@ async fn every_attempt_costs_one_run_of_argon2_and_one_row(place: Place) {
     assert_eq!((details.len(), details[8]), (9, "locked-out"));
     assert!(rows.iter().all(|row| row.kind == "sign-in" && row.source == "201"));
     assert_eq!(rows[2].account, Some(sato.to_string()));
+}
+
+async fn a_one_time_code_signs_in_once_and_is_worth_nothing_else(place: Place) {
+    let (store, sato) = furnished(&place).await;
+    let make = async || store.make_one_time_code(&actor(), "sato").await.unwrap();
+    let used = make().await;
+    assert_eq!(used.dial_id, DIAL_ID);
+    let dialled = async |code: &OneTimeCode, source: &str, at_ms: u64| {
+        store.sign_in(attempt(DIAL_ID, code.code.expose(), source, at_ms)).await
+    };
+    let runs = store.passwords().runs();
+    assert_eq!(dialled(&used, "201", START).await, Ok(sato));
+    assert_eq!(store.passwords().runs(), runs + 1, "a code costs what a password costs");
+    assert_eq!(rows(&store).await.last().unwrap().detail, "signed-in-by-one-time-code");
+    for _ in 0..10 {
+        assert_eq!(dialled(&used, "201", START + 1).await, Err(Refusal::CodeSpent), "a redial is no guess");
+    }
+    let late = make().await;
+    assert_eq!(dialled(&late, "201", late.expires_at_ms).await, Err(Refusal::CodeSpent));
+
+    // It makes no phone known, and opens no lock; in vain it is not used up.
+    let kept = make().await;
+    for _ in 0..5 {
+        assert_eq!(wrong(&store, "300", START).await, Refusal::WrongPassword);
+    }
+    assert_eq!(dialled(&kept, "201", START).await, Err(Refusal::LockedOut));
+    assert_eq!(dialled(&kept, "201", START + LOCK_MS).await, Ok(sato));
+    assert_eq!(wrong(&store, "300", START + LOCK_MS).await, Refusal::WrongPassword);
+    assert_eq!(right(&store, "300", START + 3 * LOCK_MS - 1).await, Err(Refusal::LockedOut), "nothing was forgiven");
+
+    let gone = make().await;
+    store.set_dial_id(&actor(), "sato", DIAL_ID, Secret::new(DIAL_PASSWORD)).await.unwrap();
+    assert_eq!(dialled(&gone, "201", START).await, Err(Refusal::WrongPassword), "it goes with the password");
+    let all = place.everything().await;
+    assert!([used, late, kept, gone].iter().all(|code| !contains(&all, code.code.expose())));
+}
+
+async fn of_many_who_use_a_one_time_code_at_once_one_is_let_in(place: Place) {
+    let (store, sato) = furnished(&place).await;
+    let other = place.open().await;
+    let made = store.make_one_time_code(&actor(), "sato").await.unwrap();
+    let mut attempts = JoinSet::new();
+    for index in 0..20 {
+        let store = if index % 2 == 0 { store.clone() } else { other.clone() };
+        let code = made.code.clone();
+        attempts.spawn(async move { store.sign_in(attempt(DIAL_ID, code.expose(), "201", START)).await });
+    }
+    let verdicts = attempts.join_all().await;
+    assert_eq!(verdicts.iter().filter(|verdict| **verdict == Ok(sato)).count(), 1);
+    assert_eq!(verdicts.iter().filter(|verdict| **verdict == Err(Refusal::CodeSpent)).count(), 19);
 }
 
 /// Somebody may type the password where the ID belongs.

@@ -23,7 +23,8 @@ use crate::{
     spy::{self, Act, Chime, Happening},
     switch::{CallState, CallView, Command, Event},
 };
-use choose::{AtDesk, Chosen, choose};
+pub use choose::{AtDesk, Narrated, narrate};
+use choose::{Chosen, choose};
 pub use order::{Order, Progress};
 use order::{Ringing, Waiting};
 use rows::{refused_attempt, refused_dial, session_row};
@@ -349,7 +350,7 @@ impl Desk {
     }
 
     /// Which extensions stand at the desk, and whether they listen already.
-    fn at_desk(&self) -> Vec<AtDesk> {
+    pub fn at_desk(&self) -> Vec<AtDesk> {
         let spying = |guest: &Guest| matches!(guest.stage, Stage::Spying { .. });
         self.guests.values().map(|guest| AtDesk { number: guest.source.clone(), spying: spying(guest) }).collect()
     }

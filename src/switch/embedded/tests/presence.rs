@@ -121,6 +121,35 @@ fn a7_a_spying_phone_is_in_a_call_and_nothing_tells_whom_it_spies_on() {
 }
 
 #[test]
+fn x14_nobody_but_who_dialled_it_is_sent_what_was_dialled() {
+    const ID: &str = "86753090917";
+    const PASSWORD: &str = "55501234321";
+    let mut rig = Rig::new();
+    rig.talk();
+    rig.subscribe("1003", "1002");
+    let mut sent = vec![];
+    for dialled in ["0070*{}*{}*9", "0070*{}", "80070*{}*{}", "90070*{}*{}", "0071%2A{}%2A{}"] {
+        let dialled = dialled.replacen("{}", ID, 1).replacen("{}", PASSWORD, 1);
+        rig.invite("1002", &dialled);
+        assert!(!rig.words("1002").is_empty());
+    }
+    let (leg, _) = rig.guest(&format!("0071*{ID}*{PASSWORD}"));
+    let (told, notify) = rig.unanswered("1003");
+    assert!(told.dialogs.is_empty());
+    rig.answer("1003", &notify, 200, vec![]);
+    let session = rig.attach(leg, Mode::Whisper);
+    rig.command(Command::Detach { session });
+    rig.command(Command::HangUp { leg });
+    sent.push(Message::Request(notify));
+    sent.extend(rig.inbox.iter().filter(|(to, _)| *to != address("1002")).map(|(_, message)| message.clone()));
+    assert!(rig.words("1003").contains(&"NOTIFY".to_owned()), "the supervisor's call is told of");
+    for message in sent {
+        let text = String::from_utf8_lossy(&message.to_bytes()).into_owned();
+        assert!(!text.contains(ID) && !text.contains(PASSWORD), "{text}");
+    }
+}
+
+#[test]
 fn what_happens_before_a_notify_is_answered_is_told_in_the_next_one() {
     let mut rig = Rig::new();
     rig.subscribe("1002", "1001");

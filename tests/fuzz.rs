@@ -22,3 +22,38 @@ fn replay(corpus: &str, target: fn(&[u8])) -> usize {
 fn telephone_events_of_the_corpus_break_nothing() {
     assert!(replay("events", fuzz::events) > 50);
 }
+
+#[test]
+fn sip_messages_of_the_corpus_break_nothing() {
+    assert!(replay("sip", fuzz::sip) > 50);
+}
+
+#[test]
+fn session_descriptions_of_the_corpus_break_nothing() {
+    assert!(replay("sdp", fuzz::sdp) > 50);
+}
+
+#[test]
+fn rtp_and_rtcp_of_the_corpus_break_nothing() {
+    assert!(replay("rtp", fuzz::rtp) > 50);
+}
+
+#[test]
+fn srtp_of_the_corpus_breaks_nothing() {
+    assert!(replay("srtp", fuzz::srtp) > 5);
+}
+
+#[test]
+fn short_dials_of_the_corpus_break_nothing() {
+    assert!(replay("shortdial", fuzz::shortdial) > 50);
+}
+
+#[test]
+fn dial_plans_of_the_corpus_break_nothing() {
+    assert!(replay("dialplan", fuzz::dialplan) > 50);
+}
+
+#[test]
+fn recordings_of_the_corpus_break_nothing() {
+    assert!(replay("wav", fuzz::wav) > 20);
+}

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::model::{LegQuality, StreamQuality};
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     time::{Duration, Instant},
 };
 
@@ -103,16 +103,9 @@ impl Health {
         self.quality()
     }
 
-    /// Takes a datagram of the peer on either port. From elsewhere than `peers` it is a stranger's.
-    pub fn hear(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        peers: [IpAddr; 3],
-        stream: &Stream,
-        datagram: &[u8],
-    ) -> bool {
-        if !peers.contains(&from.ip()) || !self.reports.hear(now, stream.ssrc(), datagram) {
+    /// Takes a datagram of the peer on either port; whether it is a report.
+    pub fn hear(&mut self, now: Instant, from: SocketAddr, stream: &Stream, datagram: &[u8]) -> bool {
+        if !self.reports.hear(now, stream.ssrc(), datagram) {
             return false;
         }
         if !self.settled {

@@ -210,7 +210,8 @@ impl Leg {
 
     /// The packet as the peer made it: not one too many, and authentic where the leg is secured.
     pub fn open<'a>(&mut self, now: Instant, from: SocketAddr, bytes: &'a [u8]) -> Option<Cow<'a, [u8]>> {
-        let refused = self.is_flooded(now) || !self.may_be_peer(from);
+        // What a stranger sends counts for nothing, else it could silence the peer.
+        let refused = !self.may_be_peer(from) || self.is_flooded(now);
         let opened = if refused { None } else { self.shield.open(bytes) };
         self.statistics.dropped += u64::from(opened.is_none());
         opened
@@ -242,11 +243,12 @@ impl Leg {
 
     /// What the peer reports; from a stranger it is dropped, and so is what is no report.
     pub fn report_came(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
-        let flooded = self.is_flooded(now);
-        let (Some(health), Some(params)) = (&mut self.health, &self.params) else { return };
-        let opened = if flooded { None } else { self.shield.open_report(datagram) };
-        let peers = [params.remote.ip(), params.signalled, params.rtcp.ip()];
-        match opened.is_some_and(|report| health.hear(now, from, peers, &self.stream, &report)) {
+        let Some(params) = self.params else { return };
+        let is_peers = [params.remote.ip(), params.signalled, params.rtcp.ip()].contains(&from.ip());
+        let refused = !is_peers || self.is_flooded(now);
+        let opened = if refused { None } else { self.shield.open_report(datagram) };
+        let Some(health) = &mut self.health else { return };
+        match opened.is_some_and(|report| health.hear(now, from, &self.stream, &report)) {
             true => self.heard_of_at = Some(now),
             false => self.statistics.dropped += 1,
         }

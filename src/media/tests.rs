@@ -805,6 +805,24 @@ fn a_flood_is_cut_off_and_a_stranger_to_rtp_is_counted() {
 }
 
 #[test]
+fn a_strangers_flood_silences_nobody() {
+    let mut room = Room::new(0);
+    room.converse();
+    room.run(100);
+    let (token, now) = (room.parties[CUSTOMER].token, room.now());
+    let report = [0x80, 201, 0, 1, 0, 0, 0, 7];
+    let stranger = "203.0.113.9:4000".parse().unwrap();
+    for _ in 0..200 {
+        room.plane.packet(now, token, stranger, &[0x80; 172], &mut room.wire);
+        room.plane.packet(now, token, stranger, &report, &mut room.wire);
+    }
+    let before = room.plane.statistics(room.leg(CUSTOMER)).unwrap();
+    room.speak(CUSTOMER);
+    let after = room.plane.statistics(room.leg(CUSTOMER)).unwrap();
+    assert_eq!((after.received, after.dropped), (before.received + 1, before.dropped));
+}
+
+#[test]
 fn legs_are_bounded_and_open_once() {
     let mut room = Room::new(0);
     assert_eq!(room.plane.open(room.leg(AGENT)), Err(OpenError::Twice));

@@ -3,6 +3,8 @@
 use super::normalise::{MAX_MESSAGE_BYTES, declared_length, head_length};
 use std::fmt;
 
+const PING: &[u8] = b"\r\n\r\n";
+
 /// Cuts a TCP stream into messages. It holds at most one unfinished message of [`MAX_MESSAGE_BYTES`].
 pub struct StreamFramer {
     buffer: Vec<u8>,
@@ -91,17 +93,19 @@ impl StreamFramer {
         }
     }
 
-    /// Whether a ping was found. A single line break waits for its second.
+    /// Whether a ping was found. The beginning of one waits for the rest.
     fn skip_line_breaks(&mut self) -> bool {
-        if self.buffer.starts_with(b"\r\n\r\n") {
-            self.buffer.drain(..4);
-            return true;
-        }
-        match self.buffer.iter().position(|byte| !b"\r\n".contains(byte)) {
-            Some(start) => drop(self.buffer.drain(..start)),
-            None => self.buffer.truncate(2),
-        }
-        false
+        let rest = |start: &usize| &self.buffer[*start..];
+        let is_skipped = |start: &usize| {
+            let rest = rest(start);
+            rest.first().is_some_and(|byte| b"\r\n".contains(byte))
+                && !rest.starts_with(PING)
+                && !PING.starts_with(rest)
+        };
+        let start = (0..self.buffer.len()).find(|start| !is_skipped(start)).unwrap_or(self.buffer.len());
+        let found = rest(&start).starts_with(PING);
+        self.buffer.drain(..start + if found { PING.len() } else { 0 });
+        found
     }
 
     fn take(&mut self, length: usize) -> Option<Result<Frame, BrokenStream>> {
@@ -135,6 +139,21 @@ mod tests {
     use proptest::prelude::*;
 
     const BYE: &[u8] = b"BYE sip:a@b SIP/2.0\r\nl: 3\r\n\r\nabc";
+
+    #[test]
+    fn a_ping_is_one_wherever_it_is_cut() {
+        let stream = [PING, b"\r", PING, BYE, b"\n", PING].concat();
+        for cut in 0..stream.len() {
+            let mut framer = StreamFramer::default();
+            let mut frames = Vec::new();
+            for piece in [&stream[..cut], &stream[cut..]] {
+                framer.push(piece);
+                frames.extend(drain(&mut framer));
+            }
+            let pings = frames.iter().filter(|frame| matches!(frame, Ok(Frame::Ping))).count();
+            assert_eq!((frames.len(), pings), (4, 3), "cut at {cut}");
+        }
+    }
 
     fn drain(framer: &mut StreamFramer) -> Vec<Result<Frame, BrokenStream>> {
         let mut frames = Vec::new();

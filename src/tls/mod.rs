@@ -28,6 +28,9 @@ use tokio_rustls::rustls::{
     sign::CertifiedKey,
 };
 
+/// Whoever reads the key can be us.
+const READABLE_BY_OTHERS: u32 = 0o077;
+
 /// How often the files are looked at.
 const WATCH_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -40,6 +43,8 @@ pub enum TlsError {
     Unreadable { file: PathBuf, source: io::Error },
     #[error("{}: no certificate in it; give the chain in PEM form, the server's own first", .file.display())]
     NoCertificate { file: PathBuf },
+    #[error("others can read the private key {0}: run `chmod 600 {0}`", .file.display())]
+    ReadableByOthers { file: PathBuf },
     #[error("{}: no private key in it; give one in PEM form, without a pass phrase", .file.display())]
     NoKey { file: PathBuf },
     #[error("this system has no certificate authorities of its own; name some in [tls] ca")]
@@ -134,12 +139,13 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// Another file under the same name has another inode, even if it was written within the same second.
-type Stamp = (u64, i64, i64, u64);
+/// Another file under the same name has another inode, even if it was written within the same second; who may read it counts
+/// too.
+type Stamp = (u64, i64, i64, u64, u32);
 
 fn stamp(file: &Path) -> Option<Stamp> {
     let found = fs::metadata(file).ok()?;
-    Some((found.ino(), found.mtime(), found.mtime_nsec(), found.len()))
+    Some((found.ino(), found.mtime(), found.mtime_nsec(), found.len(), found.mode()))
 }
 
 fn provider() -> Arc<CryptoProvider> {
@@ -148,6 +154,10 @@ fn provider() -> Arc<CryptoProvider> {
 
 fn read(cert: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
     let chain = certificates(cert)?;
+    let mode = fs::metadata(key).map_err(|source| TlsError::Unreadable { file: key.to_owned(), source })?.mode();
+    if mode & READABLE_BY_OTHERS != 0 {
+        return Err(TlsError::ReadableByOthers { file: key.to_owned() });
+    }
     let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| match error {
         pem::Error::NoItemsFound => TlsError::NoKey { file: key.to_owned() },
         other => fault(other, key),

@@ -1,4 +1,5 @@
 use super::*;
+use std::os::unix::fs::PermissionsExt;
 use tempfile::TempDir;
 use tokio_rustls::rustls::{ClientConnection, ServerConnection};
 
@@ -17,6 +18,7 @@ impl Pair {
         let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
         fs::write(&cert, made.cert.pem()).unwrap();
         fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
         Self { cert, key, _folder: folder }
     }
 
@@ -53,6 +55,15 @@ fn believes(pair: &Pair, identity: &Arc<Identity>) -> bool {
         }
     }
     !client.is_handshaking() && !server.is_handshaking()
+}
+
+#[test]
+fn a_key_that_others_can_read_is_refused_with_the_way_out() {
+    let files = Pair::make();
+    for mode in [0o604, 0o640, 0o620] {
+        fs::set_permissions(&files.key, fs::Permissions::from_mode(mode)).unwrap();
+        assert!(files.error().contains(&format!("run `chmod 600 {}`", files.key.display())), "{mode:o}");
+    }
 }
 
 #[test]

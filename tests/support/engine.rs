@@ -3,9 +3,10 @@
 use super::{Peer, port, within};
 use serde_json::Value;
 use std::{
-    fs::{self, File},
+    fs::{self, File, Permissions},
     io::Write,
     net::{Ipv4Addr, SocketAddr, UdpSocket},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Output, Stdio},
     thread,
@@ -183,7 +184,9 @@ impl Engine {
     pub fn renew_certificate(&self) {
         let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
         fs::write(self.certificate(), made.cert.pem()).unwrap();
-        fs::write(self.folder().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+        let key = self.folder().join("key.pem");
+        fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
     }
 
     /// Believe this, and you believe the engine.

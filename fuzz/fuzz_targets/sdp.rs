@@ -1,0 +1,4 @@
+//! Session descriptions as a phone or a stranger may send them.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| sasayaki_fuzz::sdp(bytes));

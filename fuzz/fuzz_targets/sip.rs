@@ -1,0 +1,4 @@
+//! SIP messages, in datagrams and on streams, as a stranger may send them.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| sasayaki_fuzz::sip(bytes));

@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
-    os::unix::net::UnixListener,
+    os::unix::{fs::PermissionsExt, net::UnixListener},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     thread::JoinHandle,
@@ -499,7 +499,6 @@ fn check_is_content_with_a_fresh_folder_and_makes_nothing() {
 
 #[test]
 fn check_tells_everything_that_is_wrong() {
-    use std::os::unix::fs::PermissionsExt;
     let desk = Desk::furnished();
     let mut key = fs::metadata(desk.path("data/pepper.key")).unwrap().permissions();
     key.set_mode(0o644);
@@ -531,6 +530,7 @@ fn check_tells_of_a_certificate_that_has_expired_and_of_authorities_that_are_non
     let key = rcgen::KeyPair::generate().unwrap();
     desk.write("cert.pem", &params.self_signed(&key).unwrap().pem());
     desk.write("key.pem", &key.serialize_pem());
+    fs::set_permissions(desk.path("key.pem"), fs::Permissions::from_mode(0o600)).unwrap();
     desk.write("ca.pem", "no certificate");
     desk.write("sasayaki.toml", "[tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"\nca = \"ca.pem\"\n");
     let told = desk.run("check");
@@ -611,7 +611,6 @@ fn a_watch_goes_on_until_it_is_interrupted() {
 
 #[test]
 fn a_real_engine_answers_what_is_going_on_until_it_is_told_to_stop() {
-    use std::os::unix::fs::PermissionsExt;
     let desk = Desk::furnished();
     desk.write(
         "sasayaki.toml",

@@ -22,7 +22,7 @@ pub fn sdp(bytes: &[u8]) {
         if let Some(answer) = answer(&Origin::new(1), &local, &offered) {
             assert!(read(&answer).is_ok(), "our answer is nonsense");
         }
-        assert!(read(&offer(&Origin::new(1), &local, Some(&offered.session))).is_ok(), "our offer is nonsense");
+        assert!(read(&offer(&Origin::new(1), &local, Some(&offered))).is_ok(), "our offer is nonsense");
     }
     let _ = Keying::new(SrtpPolicy::Allowed, Entropy::from_seed([7; 32])).take_answer(&offered.session);
 }

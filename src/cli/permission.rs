@@ -77,7 +77,7 @@ async fn grant(office: &Office, login: &Login, resource: &Resource, grant: &Gran
             ));
         }
         (Level::Edit | Level::Manage, Resource::CallCenter(_) | Resource::Campaign(_)) => {
-            output::note("the right is for the web pages; dialling 0070 or 0071 needs one on the phone terminal");
+            output::note("the right is for the web pages; whoever dials needs one on the phone terminal");
         }
     }
     office.done(&format!("granted {login} {right} on {resource}"))

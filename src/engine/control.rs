@@ -67,6 +67,7 @@ pub struct Answer {
     pub hearings: Option<Vec<Hearing>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub figures: Option<Figures>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Explanation>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,

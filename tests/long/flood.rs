@@ -51,7 +51,7 @@ pub async fn run(time: Duration) {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path()).await;
     let clips = Clips::from_samples([]);
-    let (media, _events) = Media::start(Arc::new(clips), Entropy::from_seed(os_random())).unwrap();
+    let (media, _events) = Media::start(Arc::new(clips), Entropy::from_seed(os_random()), None).unwrap();
     let mut ports = Ports::new(HERE, PORTS, 0).unwrap();
     let mut ids = IdMaker::new(Entropy::from_seed(os_random()));
     let calls: Vec<Whispered> = (0..CALLS).map(|_| Whispered::begin(&media, &mut ports, &mut ids)).collect();

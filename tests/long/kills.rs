@@ -163,6 +163,12 @@ impl House {
             assert!(heard <= starts.len(), "{heard} attaches were heard, {} stand in the trail", starts.len());
             assert!(starts.len() <= trail.count("sign-in", "ok"), "a session without a sign-in");
             self.clerk.verify_trail(trail.details("change").values().sum());
+            // The chain is whole, and holds what the head of the life before knew.
+            let head_of_before = self.engine.folder().join("head");
+            if head_of_before.exists() {
+                self.engine.run_ok(&["audit", "verify", "--head", "head"], "");
+            }
+            self.engine.run_ok(&["audit", "head", "head"], "");
             self.seen.trail = trail;
         });
     }

@@ -187,7 +187,9 @@ fn lines_of_now(engine: &Engine, ip: IpAddr) -> Vec<String> {
 #[test]
 fn keys_that_others_can_read_stop_the_start_and_check_says_what_to_do() {
     let engine = configured("");
-    for (file, tool) in [("key.pem", "check"), ("data/pepper.key", "check"), ("key.pem", "serve"), ("data/pepper.key", "serve")] {
+    for (file, tool) in
+        [("key.pem", "check"), ("data/pepper.key", "check"), ("key.pem", "serve"), ("data/pepper.key", "serve")]
+    {
         engine.run_ok(&["setting", "list"], "");
         let path = engine.folder().join(file);
         fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();

@@ -32,7 +32,7 @@ fn x3_a_session_that_cannot_be_written_down_does_not_start_and_all_else_goes_on(
         let mut ear = Ear::new(&supervisor, &prompts);
         ear.hears(&[Prompt::Extension]).await;
 
-        let refuse = "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'disk full'); END";
+        let refuse = "CREATE TRIGGER no_room BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'disk full'); END";
         office.behind_the_engines_back(refuse).await;
         press(&supervisor, &format!("{}#", office.agent())).await;
         ear.hears(&[Prompt::Error, Prompt::Extension]).await;
@@ -45,7 +45,7 @@ fn x3_a_session_that_cannot_be_written_down_does_not_start_and_all_else_goes_on(
         ear::hears(&talk.customer, AGENT_HZ).await;
         ear::hears(&talk.agent, CUSTOMER_HZ).await;
 
-        office.behind_the_engines_back("DROP TRIGGER full").await;
+        office.behind_the_engines_back("DROP TRIGGER no_room").await;
         press(&supervisor, &format!("{}#", office.agent())).await;
         ear::hears(&supervisor, AGENT_HZ).await;
         assert_eq!(office.engine.sessions().len(), 2);
@@ -76,6 +76,9 @@ fn x3_the_head_of_the_trail_is_kept_and_a_database_that_was_put_back_is_told() {
     engine.run_ok(&verify, "");
     assert!(!engine.log().contains("audit-tampered"));
 
+    for side_file in ["data/sasayaki.db-wal", "data/sasayaki.db-shm"] {
+        let _ = fs::remove_file(engine.folder().join(side_file));
+    }
     fs::write(&database, earlier).unwrap();
     engine.run_ok(&["audit", "verify"], "");
     let refused = engine.run(&verify, "");

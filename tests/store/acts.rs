@@ -82,13 +82,17 @@ async fn rules_stand_side_by_side_and_go_together(place: Place) {
     let seen = store.terminal(sato, &number("4001")).await.unwrap().unwrap();
     assert_eq!((seen.protected, seen.rules), (false, vec![Rule::Allow(grant.clone())]), "a grant replaces a grant");
     store.deny(&actor(), "sato", &terminal("4001")).await.unwrap();
-    store.grant(&actor(), "sato", &"campaign:spring".parse().unwrap(), &edit()).await.unwrap();
+    store.add_call_center(&actor(), "spring").await.unwrap();
+    store.grant(&actor(), "sato", &"call-center:spring".parse().unwrap(), &edit()).await.unwrap();
 
     let listed = store.permissions(Some("sato")).await.unwrap();
     let rules: Vec<_> = listed.into_iter().map(|row| (row.resource.to_string(), row.rule)).collect();
     let on_terminal = |rule| ("terminal:4001".to_owned(), rule);
-    let expected =
-        [("campaign:spring".to_owned(), Rule::Allow(edit())), on_terminal(Rule::Allow(grant)), on_terminal(Rule::Deny)];
+    let expected = [
+        ("call-center:spring".to_owned(), Rule::Allow(edit())),
+        on_terminal(Rule::Allow(grant)),
+        on_terminal(Rule::Deny),
+    ];
     assert_eq!(rules, expected);
     store.revoke(&actor(), "sato", &terminal("4001")).await.unwrap();
     assert_eq!(store.permissions(None).await.unwrap().len(), 1);
@@ -122,7 +126,7 @@ async fn settings_have_defaults_and_refuse_nonsense(place: Place) {
     }
     assert_eq!(store.settings().await.unwrap().monitor_tone_audience, ToneAudience::Both);
     assert_eq!(store.setting(SettingKey::MonitorToneAudience).await.unwrap(), "both");
-    assert_eq!(store.setting_rows().await.unwrap().iter().filter(|row| row.default).count(), 4);
+    assert_eq!(store.setting_rows().await.unwrap().iter().filter(|row| !row.default).count(), 1);
 }
 
 async fn bindings_are_kept_until_they_expire(place: Place) {

@@ -54,6 +54,7 @@ async fn a_task_that_panics_in_the_middle_of_a_sign_in_tells_nothing_of_it(place
     let json = layer().json().with_writer(move || as_json.clone()).with_filter(LevelFilter::TRACE);
     let dispatch = Dispatch::new(registry().with(text).with(json).with(Fuse));
     let signing_in = async move { store.sign_in(attempt(TYPED_ID, TYPED_PASSWORD, "201", START)).await };
+    #[expect(clippy::disallowed_methods, reason = "a panic ends a task of its own, and no test")]
     let panicked = tokio::spawn(signing_in.with_subscriber(dispatch)).await.unwrap_err();
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     let refusals = log.matches("a sign-in was refused because the store failed").count();

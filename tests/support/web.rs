@@ -48,7 +48,7 @@ impl Browser {
 
     pub fn request(&mut self, method: &str, path: &str, head: &str, body: &str) -> Page {
         let mut stream = self.send(method, path, head, body);
-        let answer = read(&mut stream, |answer| is_stream(answer));
+        let answer = read(&mut stream, is_stream);
         let (head, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
         for line in head.lines().filter(|line| line.to_ascii_lowercase().starts_with("set-cookie:")) {
             self.cookie = line[11..].trim().split(';').next().map(str::to_owned);

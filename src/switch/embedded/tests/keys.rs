@@ -78,7 +78,7 @@ fn a_phone_without_events_that_accepts_keys_by_info_gets_them_so_before_it_has_s
     let plain = |phone| String::from_utf8(sdp_of(phone, "sendrecv")).unwrap().replace("8 0 101", "8 0").into_bytes();
     for (row, value, taken) in [
         ("Accept", "application/sdp, application/dtmf-relay", true),
-        ("Accept", "application/DTMF-Relay;q=0.5", true),
+        ("Accept", "application/sdp, application/DTMF-Relay;q=0.5", true),
         ("Accept", "application/sdp", false),
         ("Allow", "INVITE, ACK, BYE, INFO", false),
     ] {

@@ -42,7 +42,7 @@ impl Engine {
     pub fn configured(extra: &str) -> Self {
         let engine = Self::new();
         let tls = format!(", \"tls:{}\"", engine.tls);
-        engine.write_config(&tls, &format!("[tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"\n{extra}"));
+        engine.write_config(&tls, &format!("{extra}\n[tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"\n"));
         engine.renew_certificate();
         engine
     }

@@ -19,6 +19,10 @@ const COMPENSATION: f64 = 1.218_28;
 /// A round trip beyond this is a mistake of the peer.
 const MAX_ROUND_TRIP: Duration = Duration::from_secs(30);
 
+/// Phones count their delay in whole milliseconds, so that on a short way it may be longer than it was: by 10 ms at most, in units of
+/// 1/65536 s. Then the way took no time that could be told.
+const CLOCK_GRAIN: u32 = 0x1_0000 / 100;
+
 /// The largest compound packet of ours is far smaller.
 pub const MAX_REPORT_BYTES: usize = 256;
 
@@ -153,6 +157,7 @@ impl Reports {
         }
         let delay = block.delay_since_last_sender_report_timestamp();
         let units = middle(self.clock(now)).wrapping_sub(last).wrapping_sub(delay);
+        let units = if units.wrapping_neg() <= CLOCK_GRAIN { 0 } else { units };
         let round_trip = Duration::from_micros(u64::from(units) * 1_000_000 / 0x1_0000);
         if round_trip <= MAX_ROUND_TRIP {
             self.round_trip = Some(round_trip);
@@ -280,6 +285,30 @@ mod tests {
         let round_trip = here.reports.round_trip().unwrap();
         assert!(round_trip.abs_diff(80 * MS) < MS, "{round_trip:?}");
         assert_eq!(there.reports.told(), None, "it was told of no stream of its own");
+    }
+
+    #[test]
+    fn a_delay_that_a_phone_has_rounded_up_is_a_way_of_no_time() {
+        let at = begun();
+        // 0.2 ms on the way, both ways together; a delay of 5000 ms is told as so much, or as one or 20 more.
+        for (told_ms, round_trip) in [(5000, Some(200)), (5001, Some(0)), (5020, None)] {
+            let mut end = End::new(at, 1, 100);
+            let question = end.report(at + 3000 * MS);
+            let sent = middle(SenderReport::parse(Packets(&question).next().unwrap()).unwrap().ntp_timestamp());
+            let delay = (told_ms << 16) / 1000;
+            let block = ReportBlock::builder(1)
+                .last_sender_report_timestamp(sent)
+                .delay_since_last_sender_report_timestamp(delay);
+            let mut bytes = [0; 64];
+            let length = ReceiverReport::builder(9).add_report_block(block).write_into(&mut bytes).unwrap();
+            assert!(end.reports.hear(at + 8000 * MS + Duration::from_micros(200), 1, &bytes[..length]));
+            let found = end.reports.round_trip().map(|trip| trip.as_micros());
+            assert_eq!(found.is_some(), round_trip.is_some(), "{told_ms}: {found:?}");
+            assert!(
+                found.zip(round_trip).is_none_or(|(found, wanted)| found.abs_diff(wanted) < 40),
+                "{told_ms}: {found:?}"
+            );
+        }
     }
 
     #[test]

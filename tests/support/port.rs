@@ -18,7 +18,7 @@ const RTP_RANGES: u16 = 120;
 /// takes for TLS. Below the range of the system: what somebody's connection was given meanwhile cannot be listened on.
 pub fn sip() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = (process::id() % u32::from(SIP_PORTS)) as u16;
+    let start = (process::id().wrapping_mul(97) % u32::from(SIP_PORTS)) as u16;
     loop {
         let port = FIRST_SIP_PORT + 2 * ((start + NEXT.fetch_add(1, Ordering::Relaxed)) % SIP_PORTS);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));

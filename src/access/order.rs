@@ -1,6 +1,9 @@
 //! Who may have a phone rung from 9999 so as to listen (F1, F3, F5). Whom they may listen to is `right`'s to say.
 
-use super::{Check, first_refusal};
+use super::{
+    Check, first_refusal,
+    screen::{self, Needs},
+};
 use crate::model::{ExtensionNumber, Refusal, Role};
 
 /// The account at the screen, and what it wants.
@@ -24,9 +27,10 @@ pub fn judge<'a>(facts: &Facts<'a>) -> Result<&'a ExtensionNumber, Refusal> {
 /// The same, every question in its order.
 pub fn checks(facts: &Facts<'_>) -> Vec<Check> {
     let own = |number| Some(number) == facts.own;
+    let barred = screen::judge(Needs::Watching, Some(facts.role)).is_err();
     let needs_own = facts.shortcut || facts.extension.is_none();
     vec![
-        Check::refuse_if("role", facts.role == Role::User, Refusal::RoleNotAllowed),
+        Check::refuse_if("role", barred, Refusal::RoleNotAllowed),
         Check::refuse_if("own-phone", needs_own && facts.own.is_none(), Refusal::NoOwnPhone),
         Check::refuse_if(
             "shortcut",

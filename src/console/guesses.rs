@@ -6,7 +6,7 @@ use crate::{
         lockout::{Budget, POLICY},
         sign_in::{self, Found, Password},
     },
-    model::{AccountId, Refusal},
+    model::{AccountId, Refusal, Source},
 };
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -18,7 +18,7 @@ pub struct Guesses(BTreeMap<Guesser, Budget>);
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Guesser {
-    At { login: String, network: IpAddr },
+    At { login: String, source: Source },
     Others,
 }
 
@@ -48,16 +48,8 @@ impl Guesses {
     }
 
     fn guesser(&self, login: &str, from: IpAddr) -> Guesser {
-        let at = Guesser::At { login: login.to_owned(), network: network(from) };
+        let at = Guesser::At { login: login.to_owned(), source: from.into() };
         if self.0.len() < MAX_BUDGETS || self.0.contains_key(&at) { at } else { Guesser::Others }
-    }
-}
-
-/// Whoever has an IPv6 address has the 2^64 around it.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(_) => address.to_canonical(),
-        IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
     }
 }
 

@@ -34,7 +34,7 @@ use tokio::{
 /// The board is looked at no more often than this.
 const STEP: Duration = Duration::from_millis(200);
 
-/// The board is looked at this often though nothing moved: names change, and so do accounts.
+/// The board is looked at this often though nothing moved, and only then the store is: names change, and so do accounts.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
 
 /// So many changes back a browser may pick up again; from further back it gets the whole board.
@@ -116,25 +116,25 @@ pub async fn keep(app: App, mut turns: watch::Receiver<u64>) {
     again.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut step = interval(STEP);
     step.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut known = None;
     loop {
         step.tick().await;
         tokio::select! {
             turned = turns.changed() => if turned.is_err() { return },
-            _ = again.tick() => {}
+            _ = again.tick() => known = agents(app.store()).await.ok(),
         }
         turns.mark_unchanged();
-        if let Some(facts) = facts(&app).await {
+        if let Some(facts) = facts(&app, known.as_deref()).await {
             app.live().update(facts);
         }
     }
 }
 
 /// How things are; `None` while the store or the engine does not answer, and the board stays as it was.
-async fn facts(app: &App) -> Option<Facts> {
+async fn facts(app: &App, agents: Option<&[Agent]>) -> Option<Facts> {
     let ask = |request| app.engine().ask(request);
-    let (agents, calls, sessions, orders) =
-        tokio::join!(agents(app.store()), ask(Request::Calls), ask(Request::Sessions), ask(Request::Orders));
-    Some(Facts { agents: agents.ok()?, calls: calls.calls?, sessions: sessions.sessions?, orders: orders.orders? })
+    let (calls, sessions, orders) = tokio::join!(ask(Request::Calls), ask(Request::Sessions), ask(Request::Orders));
+    Some(Facts { agents: agents?.to_vec(), calls: calls.calls?, sessions: sessions.sessions?, orders: orders.orders? })
 }
 
 /// Every extension, under the name of the account that is tied to it, else its own.

@@ -2,7 +2,6 @@
 //! that takes it where nobody here can change it. A file that knows more than the database is the proof that the database
 //! was put back: it is told, and not written over.
 
-use super::clock;
 use crate::{
     audit::{FileError, Trail, TrailError, read_head, write_head},
     store::StoreError,
@@ -11,17 +10,16 @@ use std::{
     fs::File,
     io::{self, ErrorKind},
     path::{Path, PathBuf},
-    process::{Command, ExitStatus, Stdio},
+    process::{ExitStatus, Stdio},
     time::Duration,
 };
-use tokio::task::JoinHandle;
+use tokio::{process::Command, task::JoinHandle, time::timeout};
 
 /// After a failure it is tried again this soon, or at its time if that is sooner.
 const RETRY: Duration = Duration::from_secs(60);
 
 /// A command that takes longer is ended.
 const COMMAND_LIMIT: Duration = Duration::from_secs(30);
-const COMMAND_POLL: Duration = Duration::from_millis(50);
 
 /// Where heads go, and how often.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,17 +120,11 @@ impl Notary {
         let mut command = Command::new(name);
         command.args(arguments).stdin(head).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().map_err(failed)?;
-        let deadline = clock::now().instant + COMMAND_LIMIT;
-        while clock::now().instant < deadline {
-            match child.try_wait().map_err(failed)? {
-                Some(status) if status.success() => return Ok(()),
-                Some(status) => return Err(ExportError::CommandFailed { program: program(), status }),
-                None => {}
-            }
-            #[expect(clippy::disallowed_methods, reason = "a child tells nobody when it ends")]
-            tokio::time::sleep(COMMAND_POLL).await;
-        }
-        child.kill().and_then(|()| child.wait()).map_err(failed)?;
-        Err(ExportError::CommandTooSlow { program: program() })
+        let Ok(ended) = timeout(COMMAND_LIMIT, child.wait()).await else {
+            child.kill().await.map_err(failed)?;
+            return Err(ExportError::CommandTooSlow { program: program() });
+        };
+        let status = ended.map_err(failed)?;
+        if status.success() { Ok(()) } else { Err(ExportError::CommandFailed { program: program(), status }) }
     }
 }

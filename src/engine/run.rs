@@ -1,17 +1,17 @@
+mod asked;
+
 use super::{
     clock,
-    control::{Answer, Hearing, Listen, Request},
+    control::{Answer, Hearing, Listen},
     desk::{self, Desk, Order, Reply, SessionView},
-    explain::{Live, explain},
-    figures::{self, SignIns},
+    figures::SignIns,
     ledger::Ledger,
     news,
     notary::{HeadExport, Notary},
     orders::Orders,
     ports::LegOpener,
-    rows::{call_row, session_rows, trunk_status},
     scribe::Scribe,
-    selftest::{NoTest, SelfTest},
+    selftest::NoTest,
     snapshot::{bindings, directory, kept},
     socket::{self, Asked, Handle},
     trunks::{self, Addresses, Found},
@@ -22,7 +22,7 @@ use crate::{
     dialplan::DialPlan,
     ivr::IvrConfig,
     media::{self, clip::Clips, port::Media, ports::Ports},
-    model::{CallEnding, Codec, EndCause, Entropy, ExtensionNumber, IdMaker, LegId, Refusal, SecurityEvent, SessionId},
+    model::{AuditEvent, CallEnding, Codec, EndCause, Entropy, IdMaker, LegId, Refusal, SecurityEvent, SessionId},
     sip::{
         Endpoint, EndpointConfig, Registrar, RegistrarConfig, Transport,
         digest::{Algorithm, Authenticator},
@@ -103,8 +103,6 @@ pub struct Engine {
     media_events: mpsc::Receiver<media::Event>,
     done: mpsc::Sender<Done>,
     work_done: mpsc::Receiver<Done>,
-    /// Bound for a moment to see whether a call would find a pair.
-    spare_ports: Ports,
     handle: Handle,
     turns: watch::Sender<u64>,
     asked: mpsc::Receiver<Asked>,
@@ -182,7 +180,6 @@ impl Engine {
         // Followed before anything is read, so that no change falls between.
         let poke = Arc::new(Notify::new());
         let news = news::follow(store.clone(), Arc::clone(&poke)).await?;
-        let spare_ports = options.rtp.clone();
         let mut registrar = Registrar::new(RegistrarConfig::default());
         registrar.load(bindings(&store, clock::now().unix_ms).await?);
         let ports = LegOpener::new(options.rtp, Arc::clone(&media));
@@ -229,7 +226,6 @@ impl Engine {
             media_events,
             done,
             work_done,
-            spare_ports,
             handle,
             turns: watch::Sender::new(0),
             asked,
@@ -253,12 +249,12 @@ impl Engine {
         self.transports.local(transport)
     }
 
-    /// By which the rest of the process asks it, for as long as it runs.
     /// The number from which phones are called back.
     pub fn callback_number(&self) -> &str {
         self.switch.callback_number()
     }
 
+    /// By which the rest of the process asks it, for as long as it runs.
     pub fn handle(&self) -> Handle {
         self.handle.clone()
     }
@@ -357,14 +353,18 @@ impl Engine {
 
     /// Carries out what the machines ask, until neither asks for more.
     fn carry_out(&mut self, now: Now) {
+        let mut any = false;
         loop {
             if let Some(output) = self.switch.poll_output() {
                 self.carry_out_switch(now, output);
             } else if let Some(output) = self.desk.poll_output() {
                 self.carry_out_desk(now, output);
             } else {
-                return;
+                break;
             }
+            any = true;
+        }
+        if any {
             // Nothing changes that leaves nothing to be done.
             self.turns.send_modify(|turn| *turn = turn.wrapping_add(1));
         }
@@ -400,20 +400,24 @@ impl Engine {
                 self.beside(async move { Some(Done::Reply(leg, work::answer(&store, question, far_ends).await)) });
             }
             desk::Output::RecordTurn(leg, session, row) => {
-                let written = self.scribe.write_start(vec![row]);
-                self.beside(async move {
-                    let written = if written.await { Ok(()) } else { Err(Refusal::StoreUnavailable) };
-                    Some(Done::Reply(leg, Reply::TurnRecorded(session, written)))
-                });
+                self.write_first(leg, vec![row], move |written| Reply::TurnRecorded(session, written));
             }
-            desk::Output::RecordStart(leg, rows) => {
-                let written = self.scribe.write_start(rows);
-                self.beside(async move {
-                    let written = if written.await { Ok(()) } else { Err(Refusal::StoreUnavailable) };
-                    Some(Done::Reply(leg, Reply::StartRecorded(written)))
-                });
-            }
+            desk::Output::RecordStart(leg, rows) => self.write_first(leg, rows, Reply::StartRecorded),
         }
+    }
+
+    /// Has rows written down, and then tells the desk that they stand.
+    fn write_first(
+        &self,
+        leg: LegId,
+        rows: Vec<AuditEvent>,
+        reply: impl FnOnce(Result<(), Refusal>) -> Reply + Send + 'static,
+    ) {
+        let written = self.scribe.write_start(rows);
+        self.beside(async move {
+            let written = if written.await { Ok(()) } else { Err(Refusal::StoreUnavailable) };
+            Some(Done::Reply(leg, reply(written)))
+        });
     }
 
     /// Side work on a task of its own; its result comes back into the loop.
@@ -451,68 +455,6 @@ impl Engine {
             Done::RightLost(session) => self.desk.right_lost(now.instant, session),
             Done::SelfTest(result, answer) => self.tested_itself(result, answer),
             Done::Order(listen, judged, answer) => self.order(now, &listen, judged, answer),
-        }
-    }
-
-    /// Tries with three tones who hears whom; one test at a time.
-    fn test_itself(&mut self, answer: Option<oneshot::Sender<Answer>>) {
-        if self.testing {
-            return reply_if(answer, Answer::error("a self-test is running already: ask again when it is over"));
-        }
-        let opened = SelfTest::open(&mut self.ports, &self.media, clock::now().unix_ms, self.entropy.fork());
-        self.testing = true;
-        self.beside(async move {
-            let result = match opened {
-                Ok(test) => test.run().await,
-                Err(error) => Err(error),
-            };
-            Some(Done::SelfTest(result, answer))
-        });
-    }
-
-    fn tested_itself(&mut self, result: Result<Vec<Hearing>, NoTest>, answer: Option<oneshot::Sender<Answer>>) {
-        self.testing = false;
-        match result {
-            Ok(hearings) => {
-                for Hearing { mode, listener, speaker, dbfs, .. } in hearings.iter().filter(|hearing| !hearing.right) {
-                    tracing::error!(
-                        event = "selftest-wrong",
-                        mode,
-                        listener,
-                        speaker,
-                        dbfs,
-                        "who hears whom is not right"
-                    );
-                }
-                if hearings.iter().all(|hearing| hearing.right) {
-                    tracing::info!(event = "selftest-right", "who hears whom is right");
-                }
-                reply_if(answer, Answer::hearings(hearings));
-            }
-            Err(error) => {
-                tracing::error!(event = "selftest-failed", %error, "who hears whom could not be tried");
-                reply_if(answer, Answer::error(format!("the self-test could not run: {error}")));
-            }
-        }
-    }
-
-    fn order(
-        &mut self,
-        now: Now,
-        listen: &Listen,
-        judged: Result<(String, Order), Refusal>,
-        answer: oneshot::Sender<Answer>,
-    ) {
-        let room = if self.orders.has_room() { Ok(()) } else { Err(Refusal::Busy) };
-        match room.and(judged) {
-            Ok((login, order)) => {
-                let id = self.desk.order(now.unix_ms, order.clone());
-                self.orders.begin(id, login, order, answer);
-            }
-            Err(refusal) => {
-                self.desk.refuse_at_screen(listen.account, &listen.target, listen.mode, refusal);
-                reply(answer, Answer::refused(refusal));
-            }
         }
     }
 
@@ -602,68 +544,6 @@ impl Engine {
             async move { work::still_allowed(&store, &view).await.is_err().then_some(Done::RightLost(view.id)) },
         );
     }
-
-    fn asked(&mut self, Asked { request, answer }: Asked) {
-        match request {
-            Request::Refresh => {
-                self.poke.notify_one();
-                reply(answer, Answer::done());
-            }
-            Request::Calls => {
-                let now = clock::now();
-                reply(answer, Answer::calls(self.switch.calls().iter().map(|call| call_row(call, now)).collect()));
-            }
-            Request::Sessions => {
-                let views: Vec<SessionView> = self.desk.sessions().cloned().collect();
-                let (store, now) = (self.store.clone(), clock::now());
-                self.beside(async move {
-                    reply(answer, session_rows(&store, &views, now).await);
-                    None
-                });
-            }
-            Request::Explain { login, extension, mode } => {
-                let (Ok(extension), Ok(mode)) = (extension.parse::<ExtensionNumber>(), mode.parse()) else {
-                    return reply(answer, Answer::error("no such extension or mode"));
-                };
-                let (store, calls, at_desk) = (self.store.clone(), self.switch.calls(), self.desk.at_desk());
-                self.beside(async move {
-                    let live = Live { calls: &calls, at_desk: &at_desk };
-                    let explained = explain(&store, &login, &extension, mode, Some(live)).await;
-                    reply(answer, explained.map_or_else(|error| Answer::error(error.to_string()), Answer::explanation));
-                    None
-                });
-            }
-            Request::Trunks => {
-                let trunks = self.switch.trunks().into_iter().map(trunk_status).collect();
-                reply(answer, Answer::trunks(trunks));
-            }
-            Request::Health => {
-                let free = self.spare_ports.bind().map(drop);
-                reply(answer, free.map_or_else(|error| Answer::error(error.to_string()), |()| Answer::done()));
-            }
-            Request::Figures => {
-                let figures = figures::read(&self.sign_ins, self.switch.responses(), self.media.statistics());
-                reply(answer, Answer::figures(figures));
-            }
-            Request::EndSession { id } => {
-                let now = clock::now().instant;
-                let session = id.parse().is_ok_and(|id| self.desk.end_session(now, id));
-                let known = session || id.parse().is_ok_and(|id| self.desk.end_order(now, id));
-                let none =
-                    || Answer::error(format!("there is no session {}: see `sasayaki sessions`", id.escape_debug()));
-                reply(answer, if known { Answer::done() } else { none() });
-            }
-            Request::SelfTest => self.test_itself(Some(answer)),
-            Request::Orders => reply(answer, Answer::orders(self.orders.rows())),
-            Request::Listen(listen) => {
-                let store = self.store.clone();
-                self.beside(async move {
-                    let judged = work::order(&store, &listen).await;
-                    Some(Done::Order(listen, judged, answer))
-                });
-            }
-        }
-    }
 }
 
 /// The next tick of a clock that need not be.
@@ -672,15 +552,4 @@ async fn tick(clock: &mut Option<Interval>) {
         Some(clock) => drop(clock.tick().await),
         None => std::future::pending().await,
     }
-}
-
-fn reply_if(to: Option<oneshot::Sender<Answer>>, answer: Answer) {
-    if let Some(to) = to {
-        reply(to, answer);
-    }
-}
-
-fn reply(to: oneshot::Sender<Answer>, answer: Answer) {
-    // Whoever asked may have gone.
-    let _ = to.send(answer);
 }

@@ -1,7 +1,7 @@
 //! The leak self-test (X8): three tones through ports, plane and mixer of the running engine, and who heard whom.
 //!
-//! Three legs are opened beside those of the calls, and three lines send and hear RTP as phones do. What they must hear is
-//! written down here a second time, so that a wrong matrix shows as well as a wrong mixer.
+//! Three legs are opened beside those of the calls, and three lines send and hear RTP as phones do. What they must hear stands in
+//! `phone::Party`, beside `spy`, so that a wrong matrix shows as well as a wrong mixer.
 
 use super::{control::Hearing, ports::LegOpener};
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
         tone::level_of,
     },
     model::{self, Codec, Entropy, HearMatrix, IdMaker, LegId, Mode, Side},
-    phone::{Line, Speaker, Terms, Voice},
+    phone::{Line, Party, Speaker, Terms, Voice},
     spy::{Conversation, Hold, Listener, hear_matrix},
     switch::embedded::{MediaPorts, NoFreePort},
 };
@@ -22,13 +22,6 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Party {
-    Supervisor,
-    Agent,
-    Customer,
-}
 
 #[derive(Debug, thiserror::Error)]
 pub enum NoTest {
@@ -40,58 +33,31 @@ pub enum NoTest {
     Media(#[from] Stopped),
 }
 
-/// The three lines, and the legs that they talk to. Closed when dropped.
+/// The legs of supervisor, agent and customer, in this order, and the lines that talk to them. Closed when dropped.
 pub struct SelfTest {
     media: Arc<Media>,
-    ends: Vec<End>,
-}
-
-struct End {
-    party: Party,
-    leg: LegId,
-    line: Arc<Line>,
-}
-
-impl Party {
-    const ALL: [Party; 3] = [Party::Supervisor, Party::Agent, Party::Customer];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Party::Supervisor => "supervisor",
-            Party::Agent => "agent",
-            Party::Customer => "customer",
-        }
-    }
-
-    /// No harmonic of one is near another, and no two of them are a key.
-    fn hz(self) -> f64 {
-        match self {
-            Party::Supervisor => 1130.0,
-            Party::Agent => 610.0,
-            Party::Customer => 425.0,
-        }
-    }
+    legs: [LegId; 3],
+    lines: Vec<Arc<Line>>,
 }
 
 impl SelfTest {
     /// Opens legs and lines; each line begins to send its tone.
     pub fn open(ports: &mut LegOpener, media: &Arc<Media>, unix_ms: u64, mut entropy: Entropy) -> Result<Self, NoTest> {
         let mut ids = IdMaker::new(entropy.fork());
-        let mut test = Self { media: Arc::clone(media), ends: vec![] };
-        for party in Party::ALL {
-            let leg = ids.make(unix_ms);
+        let legs = Party::ALL.map(|_| ids.make(unix_ms));
+        let mut test = Self { media: Arc::clone(media), legs, lines: vec![] };
+        for (party, leg) in Party::ALL.into_iter().zip(legs) {
             let opened = ports.open(leg)?;
-            // From here on it is closed with the test.
             let own = if opened.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { opened.ip() };
             let voice = Voice::Tone { hz: party.hz(), dbfs: TONE_DBFS, on_ms: 1000, off_ms: 0 };
-            let line = Line::open(own, Speaker::new(voice), None, &mut entropy).inspect_err(|_| close(media, leg))?;
+            let line = Line::open(own, Speaker::new(voice), None, &mut entropy)?;
             let remote = SocketAddr::new(own, opened.port());
             line.agree(
                 Terms { remote, codec: CODEC, payload_type: CODEC.payload_type(), events: None, sending: true },
                 None,
             );
-            let params = params(line.local);
-            test.ends.push(End { party, leg, line });
+            let params = LegParams::plain(line.local, CODEC);
+            test.lines.push(line);
             media.command(Command::Configure { leg, params })?;
         }
         Ok(test)
@@ -103,24 +69,19 @@ impl SelfTest {
         for &mode in Mode::ALL {
             self.media.command(Command::Hear(self.matrix(mode)))?;
             pause(SETTLING).await;
-            let begun: Vec<usize> = self.ends.iter().map(|end| end.line.heard().len()).collect();
+            let begun: Vec<usize> = self.lines.iter().map(|line| line.heard().len()).collect();
             pause(LISTENING).await;
-            for (listener, begun) in self.ends.iter().zip(begun) {
-                let heard = listener.line.heard();
+            for ((listener, line), begun) in Party::ALL.into_iter().zip(&self.lines).zip(begun) {
+                let heard = line.heard();
                 let heard = heard.get(begun..).unwrap_or_default();
-                hearings.extend(Party::ALL.map(|speaker| hearing(mode, listener.party, speaker, heard)));
+                hearings.extend(Party::ALL.map(|speaker| hearing(mode, listener, speaker, heard)));
             }
         }
         Ok(hearings)
     }
 
     fn matrix(&self, mode: Mode) -> HearMatrix {
-        let leg = |party: Party| self.ends.iter().find(|end| end.party == party).map(|end| end.leg);
-        let (Some(supervisor), Some(agent), Some(customer)) =
-            (leg(Party::Supervisor), leg(Party::Agent), leg(Party::Customer))
-        else {
-            return HearMatrix::default();
-        };
+        let [supervisor, agent, customer] = self.legs;
         let call = Conversation { caller: customer, callee: agent, hold: Hold::Off };
         let of_parties = model::Hearing::WithoutKeys;
         hear_matrix(&call, &[Listener { leg: supervisor, side: Side::Callee, mode, of_parties }])
@@ -129,16 +90,12 @@ impl SelfTest {
 
 impl Drop for SelfTest {
     fn drop(&mut self) {
-        for end in &self.ends {
-            end.line.close();
-            close(&self.media, end.leg);
+        self.lines.iter().for_each(|line| line.close());
+        for leg in self.legs {
+            // Without a media thread there is nothing to close.
+            let _ = self.media.command(Command::Close { leg });
         }
     }
-}
-
-fn close(media: &Media, leg: LegId) {
-    // Without a media thread there is nothing to close.
-    let _ = media.command(Command::Close { leg });
 }
 
 async fn pause(time: Duration) {
@@ -146,27 +103,10 @@ async fn pause(time: Duration) {
     tokio::time::sleep(time).await;
 }
 
-fn params(line: SocketAddr) -> LegParams {
-    LegParams {
-        remote: line,
-        signalled: line.ip(),
-        rtcp: SocketAddr::new(line.ip(), line.port() + 1),
-        codec: CODEC,
-        payload_type: CODEC.payload_type(),
-        own_payload_type: CODEC.payload_type(),
-        ptime_ms: 20,
-        events: None,
-        info: false,
-        send: true,
-        receive: true,
-        peer: None,
-    }
-}
-
 /// Judges what a listener heard of a speaker.
 fn hearing(mode: Mode, listener: Party, speaker: Party, heard: &[i16]) -> Hearing {
     let dbfs = level(speaker.hz(), heard);
-    let expected = must_hear(mode, listener, speaker);
+    let expected = listener.must_hear(speaker, mode);
     Hearing {
         mode: mode.to_string(),
         listener: listener.name().to_owned(),
@@ -174,19 +114,6 @@ fn hearing(mode: Mode, listener: Party, speaker: Party, heard: &[i16]) -> Hearin
         dbfs,
         expected,
         right: if expected { dbfs > HEARD_DBFS } else { dbfs < ABSENT_DBFS },
-    }
-}
-
-/// Rows A1–A4, and barging: who speaks to whom, one line a listener.
-fn must_hear(mode: Mode, listener: Party, speaker: Party) -> bool {
-    match (listener, speaker) {
-        (Party::Supervisor, Party::Agent | Party::Customer) => true,
-        (Party::Agent, Party::Customer) | (Party::Customer, Party::Agent) => true,
-        (Party::Agent, Party::Supervisor) => mode != Mode::Monitor,
-        (Party::Customer, Party::Supervisor) => mode == Mode::Barge,
-        (Party::Supervisor, Party::Supervisor) | (Party::Agent, Party::Agent) | (Party::Customer, Party::Customer) => {
-            false
-        }
     }
 }
 
@@ -209,7 +136,7 @@ const SILENCE_DBFS: f64 = -99.9;
 /// From a change of who hears whom until every line hears it so, jitter buffer included.
 const SETTLING: Duration = Duration::from_millis(400);
 const LISTENING: Duration = Duration::from_millis(1600);
-/// 200 ms: the tones are told apart by 180 Hz and more.
+/// 200 ms: tells tones apart that lie 100 Hz from each other.
 const STRETCH: usize = SAMPLE_RATE as usize / 5;
 
 #[cfg(test)]

@@ -68,6 +68,26 @@ pub struct LegParams {
     pub peer: Option<LegId>,
 }
 
+impl LegParams {
+    /// Of a peer in one codec both ways, 20 ms a packet, without keys; its reports go where its audio goes.
+    pub fn plain(remote: SocketAddr, codec: Codec) -> Self {
+        Self {
+            remote,
+            signalled: remote.ip(),
+            rtcp: remote,
+            codec,
+            payload_type: codec.payload_type(),
+            own_payload_type: codec.payload_type(),
+            ptime_ms: 20,
+            events: None,
+            info: false,
+            send: true,
+            receive: true,
+            peer: None,
+        }
+    }
+}
+
 /// The sockets of one leg, bound to an even port and the odd one above it, non-blocking.
 pub struct LegSockets {
     pub rtp: UdpSocket,

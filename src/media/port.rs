@@ -349,20 +349,7 @@ mod tests {
             socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
             let remote = socket.local_addr().unwrap();
             media.command(Command::Open { leg, sockets }).ok().unwrap();
-            let params = LegParams {
-                remote,
-                signalled: remote.ip(),
-                rtcp: remote,
-                codec: Codec::Pcmu,
-                payload_type: 0,
-                own_payload_type: 0,
-                ptime_ms: 20,
-                events: None,
-                info: false,
-                send: true,
-                receive: true,
-                peer,
-            };
+            let params = LegParams { peer, ..LegParams::plain(remote, Codec::Pcmu) };
             media.command(Command::Configure { leg, params }).ok().unwrap();
             Phone { leg, socket, engine }
         }

@@ -21,7 +21,6 @@ pub enum PortsError {
 }
 
 /// Hands out pairs in turn, so that a port rests as long as possible before it is used again.
-#[derive(Clone)]
 pub struct Ports {
     listen: IpAddr,
     /// The first even port, and how many pairs follow from there.

@@ -7,12 +7,14 @@ mod agent;
 mod call;
 mod heard;
 mod media;
+mod party;
 mod payloads;
 mod voice;
 
 pub use call::{Call, Dialling, Ended, Incoming};
 pub use heard::MAX_HEARD_SECONDS;
 pub use media::{Media as Line, Terms};
+pub use party::Party;
 pub use payloads::Payloads;
 pub use voice::{Speaker, Voice};
 

@@ -7,12 +7,12 @@ mod index;
 mod tests;
 
 use super::{
-    Flow, Headers, Message, Method, Parsed, Rate, RateLimiter, Request, Response, Responses, Source, Transmit,
-    Transport, Via, parse_datagram,
+    Flow, Headers, Message, Method, Parsed, Rate, RateLimiter, Request, Response, Responses, Transmit, Transport, Via,
+    parse_datagram,
     timer::Wakeups,
     transaction::{AckVerdict, CancelVerdict, Client, InviteClient, InviteServer, Key, Out, Server, Transaction, Wake},
 };
-use crate::model::Entropy;
+use crate::model::{Entropy, Source};
 use index::{Fingerprint, Index};
 use std::{
     collections::{BTreeMap, BTreeSet},

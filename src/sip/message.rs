@@ -157,6 +157,14 @@ fn to_bytes(start_line: &str, headers: &Headers, body: &[u8]) -> Vec<u8> {
 impl Method {
     pub fn as_str(&self) -> &str {
         match self {
+            Method::Other(name) => name,
+            known => known.known_name().unwrap_or_default(),
+        }
+    }
+
+    /// Of those that we know.
+    pub fn known_name(&self) -> Option<&'static str> {
+        Some(match self {
             Method::Invite => "INVITE",
             Method::Ack => "ACK",
             Method::Bye => "BYE",
@@ -171,8 +179,8 @@ impl Method {
             Method::Subscribe => "SUBSCRIBE",
             Method::Message => "MESSAGE",
             Method::Publish => "PUBLISH",
-            Method::Other(name) => name,
-        }
+            Method::Other(_) => return None,
+        })
     }
 }
 

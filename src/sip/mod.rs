@@ -42,7 +42,7 @@ pub use message::{Message, Method, Request, Response, reason_phrase};
 pub use name_addr::{Contacts, NameAddr};
 pub use normalise::{MAX_MESSAGE_BYTES, Parsed, parse_datagram};
 pub use param::Params;
-pub use rate::{MAX_SOURCES, Rate, RateLimiter, Source};
+pub use rate::{MAX_SOURCES, Rate, RateLimiter};
 pub use refer::{ReferTo, Replaces};
 pub use registrar::{Binding, Change, MAX_BINDINGS_PER_EXTENSION, Registrar, RegistrarConfig};
 pub use reliable::{Numbering, RAck, RELIABLE};

@@ -1,4 +1,4 @@
-use super::{Method, Response};
+use super::Response;
 use std::collections::BTreeMap;
 
 /// How many responses were given, by the method that they answer and their status. Methods that we do not know are one.
@@ -7,7 +7,7 @@ pub struct Responses(BTreeMap<(&'static str, u16), u64>);
 
 impl Responses {
     pub fn count(&mut self, response: &Response) {
-        let method = response.headers.cseq().map_or(UNKNOWN, |cseq| word(&cseq.method));
+        let method = response.headers.cseq().ok().and_then(|cseq| cseq.method.known_name()).unwrap_or(UNKNOWN);
         *self.0.entry((method, response.code)).or_default() += 1;
     }
 
@@ -17,23 +17,3 @@ impl Responses {
 }
 
 const UNKNOWN: &str = "other";
-
-fn word(method: &Method) -> &'static str {
-    match method {
-        Method::Invite => "INVITE",
-        Method::Ack => "ACK",
-        Method::Bye => "BYE",
-        Method::Cancel => "CANCEL",
-        Method::Register => "REGISTER",
-        Method::Options => "OPTIONS",
-        Method::Info => "INFO",
-        Method::Update => "UPDATE",
-        Method::Prack => "PRACK",
-        Method::Refer => "REFER",
-        Method::Notify => "NOTIFY",
-        Method::Subscribe => "SUBSCRIBE",
-        Method::Message => "MESSAGE",
-        Method::Publish => "PUBLISH",
-        Method::Other(_) => UNKNOWN,
-    }
-}

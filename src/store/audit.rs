@@ -149,12 +149,8 @@ impl Store {
 
     /// The tip of one chain as it was signed.
     fn read_tip(&self, line: &AnyRow) -> Result<Head> {
-        Ok(Head {
-            at_ms: row::number(line, "at_ms")?,
-            tips: vec![tip_of(line)?],
-            signature: row::column(line, "signature")?,
-            ..Head::signed(&self.keys, 0, vec![])
-        })
+        let (at_ms, signature) = (row::number(line, "at_ms")?, row::column(line, "signature")?);
+        Ok(Head::read(&self.keys, at_ms, vec![tip_of(line)?], signature))
     }
 
     /// Chains the rows of a store that was made before there was a chain, and says so in it: what happened to them until

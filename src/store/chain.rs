@@ -75,6 +75,11 @@ impl Tip {
 impl Head {
     pub fn signed(keys: &Keys, at_ms: u64, tips: Vec<Tip>) -> Self {
         let signature = keys.sign(&message(HEAD, at_ms, &tips));
+        Self::read(keys, at_ms, tips, signature)
+    }
+
+    /// As it stands somewhere; whether it is signed is not asked.
+    pub(super) fn read(keys: &Keys, at_ms: u64, tips: Vec<Tip>, signature: String) -> Self {
         Self { format: HEAD.to_owned(), at_ms, tips, public_key: keys.public_key(), signature }
     }
 

@@ -1,4 +1,6 @@
-//! The three parties of the demo and their voices.
+//! The phones of the three parties in the demo, and their voices.
+
+pub use crate::phone::Party;
 
 use crate::{media::codec::SAMPLE_RATE, phone::Voice};
 use std::f64::consts::{PI, TAU};
@@ -9,39 +11,12 @@ const LEVEL_DBFS: f64 = -12.0;
 const FADE_MS: f64 = 20.0;
 const SECOND: usize = SAMPLE_RATE as usize;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Party {
-    Supervisor,
-    Agent,
-    Customer,
-}
-
 impl Party {
-    pub const ALL: [Party; 3] = [Party::Supervisor, Party::Agent, Party::Customer];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Party::Supervisor => "supervisor",
-            Party::Agent => "agent",
-            Party::Customer => "customer",
-        }
-    }
-
     pub fn extension(self) -> &'static str {
         match self {
             Party::Supervisor => "3000",
             Party::Agent => "1000",
             Party::Customer => "2000",
-        }
-    }
-
-    /// The pitch of the voice, chosen by measuring: far from the keys (697–941 and 1209–1633 Hz), from the chime, and
-    /// from what a codec makes of each other voice and of any two together.
-    pub fn hz(self) -> f64 {
-        match self {
-            Party::Supervisor => 1055.0,
-            Party::Agent => 558.0,
-            Party::Customer => 419.0,
         }
     }
 

@@ -152,19 +152,10 @@ impl std::fmt::Display for Table {
 }
 
 fn must_hear(mode: Mode, listener: Party, sound: Sound) -> bool {
-    let speaks_to_agent = match mode {
-        Mode::Monitor => false,
-        Mode::Whisper | Mode::Barge => true,
-    };
-    match (listener, sound) {
-        (Party::Supervisor, Sound::Voice(speaker)) => speaker != Party::Supervisor,
-        (Party::Agent, Sound::Voice(Party::Customer)) | (Party::Customer, Sound::Voice(Party::Agent)) => true,
-        (Party::Agent, Sound::Voice(Party::Supervisor)) => speaks_to_agent,
-        (Party::Customer, Sound::Voice(Party::Supervisor)) => mode == Mode::Barge,
-        (Party::Agent, Sound::Voice(Party::Agent)) | (Party::Customer, Sound::Voice(Party::Customer)) => false,
+    match sound {
+        Sound::Voice(speaker) => listener.must_hear(speaker, mode),
         // The settings are as they come: no tone for monitoring, one for whispering.
-        (Party::Supervisor | Party::Agent, Sound::StartTone) => speaks_to_agent,
-        (Party::Customer, Sound::StartTone) => false,
+        Sound::StartTone => listener != Party::Customer && mode != Mode::Monitor,
     }
 }
 

@@ -1,4 +1,4 @@
-use super::Rights;
+use super::{Order, Rights};
 use crate::{
     access::{
         Check, first_refusal, right,
@@ -29,16 +29,9 @@ pub struct Narrated {
     pub chosen: Result<Chosen, Refusal>,
 }
 
-/// May `own` listen at `target`, and to which call? The right is judged before anything about calls is.
-pub fn choose(
-    own: &ExtensionNumber,
-    target: &ExtensionNumber,
-    mode: Mode,
-    rights: &Rights,
-    calls: &[CallView],
-    at_desk: &[AtDesk],
-) -> Result<Chosen, Refusal> {
-    narrate(Some(own), target, mode, rights, Some((calls, at_desk))).chosen
+/// May what was ordered be, and in which call? The right is judged before anything about calls is.
+pub fn choose(order: &Order, rights: &Rights, calls: &[CallView], at_desk: &[AtDesk]) -> Result<Chosen, Refusal> {
+    narrate(Some(&order.extension), &order.target, order.mode, rights, Some((calls, at_desk))).chosen
 }
 
 /// The same with every question and its answer (X4). `own`: `None` for a phone that is none of those in question. `live` are
@@ -103,7 +96,7 @@ mod tests {
             hours::MinuteOfWeek,
             right::{Grant, Rule, Terminal},
         },
-        model::{Level, ModeSet, Settings},
+        model::{AccountId, Level, ModeSet, Settings},
     };
     use proptest::prelude::*;
     use ulid::Ulid;
@@ -168,7 +161,9 @@ mod tests {
             calls in prop::collection::vec(call(), 0..4), at_desk in prop::collection::vec(phone(), 0..2),
         ) {
             let rights = Rights { terminals, at: MinuteOfWeek::new(0, 12, 0), settings: Settings::default() };
-            let decided = choose(&own, &target, mode, &rights, &calls, &at_desk);
+            let account = AccountId::from(Ulid::from(1));
+            let order = Order { account, extension: own.clone(), target: target.clone(), mode, shortcut: false };
+            let decided = choose(&order, &rights, &calls, &at_desk);
             let expected = step_by_step(&own, &target, mode, &rights, &calls, &at_desk);
             prop_assert_eq!(decided.as_ref().map(|chosen| chosen.call).map_err(|refusal| *refusal), expected);
             let told = narrate(Some(&own), &target, mode, &rights, Some((&calls, &at_desk)));

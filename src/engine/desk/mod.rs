@@ -27,7 +27,7 @@ pub use choose::{AtDesk, Narrated, narrate};
 use choose::{Chosen, choose};
 pub use order::{Order, Progress};
 use order::{Ringing, Waiting};
-use rows::{refused_attempt, refused_dial, session_row};
+use rows::{end_row, refused_attempt, refused_dial, session_row};
 use std::{
     collections::{BTreeMap, VecDeque},
     time::Instant,
@@ -132,14 +132,11 @@ enum Stage {
 
 /// A target was named; what is known of it so far.
 struct Wish {
-    account: AccountId,
-    target: ExtensionNumber,
-    mode: Mode,
+    order: Order,
     /// Chosen and being written down; its audio opens when that is done.
     start: Option<Start>,
 }
 
-#[derive(Clone)]
 struct Start {
     view: SessionView,
     side: Side,
@@ -147,6 +144,27 @@ struct Start {
 }
 
 impl Start {
+    /// The session that was ordered, in the call that was chosen for it.
+    fn new(id: SessionId, unix_ms: u64, order: &Order, chosen: Chosen, settings: Settings) -> Self {
+        let Chosen { call, side, far_end } = chosen;
+        let view = SessionView {
+            id,
+            account: order.account,
+            supervisor: order.extension.clone(),
+            target: order.target.clone(),
+            far_end,
+            call,
+            mode: order.mode,
+            since_unix_ms: unix_ms,
+        };
+        Self { view, side, settings }
+    }
+
+    /// To be written down before its audio opens.
+    fn rows(&self) -> Vec<AuditEvent> {
+        [AuditKind::Attempt, AuditKind::Start].map(|kind| session_row(&self.view, kind, "")).into()
+    }
+
     fn is_still_up(&self, calls: &[CallView]) -> bool {
         calls.iter().any(|call| call.id == self.view.call && call.state == CallState::Talking)
     }
@@ -193,10 +211,10 @@ impl Desk {
                 Some(Stage::Ringing(_)) | None => {}
             },
             Reply::TurnRecorded(session, written) => self.turn(now, leg, session, written),
-            Reply::StartRecorded(written) => {
-                self.start_ordered(now, leg, written.is_ok(), calls);
-                self.start(now, leg, written, calls);
-            }
+            Reply::StartRecorded(written) => match self.guests.get(&leg).map(|guest| &guest.stage) {
+                Some(Stage::Waiting(_)) => self.start_ordered(now, leg, written.is_ok(), calls),
+                _ => self.start(now, leg, written.is_ok(), calls),
+            },
         }
     }
 
@@ -301,10 +319,12 @@ impl Desk {
     }
 
     fn wish(&mut self, leg: LegId, account: AccountId, target: ExtensionNumber, mode: Mode) {
-        if let Some(Guest { stage: Stage::Talking { wish, .. }, .. }) = self.guests.get_mut(&leg) {
-            *wish = Some(Wish { account, target: target.clone(), mode, start: None });
+        if let Some(Guest { source, stage: Stage::Talking { wish, .. }, .. }) = self.guests.get_mut(&leg) {
+            let order = Order { account, extension: source.clone(), target, mode, shortcut: false };
+            let question = order.question();
+            *wish = Some(Wish { order, start: None });
+            self.ask(leg, question);
         }
-        self.ask(leg, Question::Rights { account, target });
     }
 
     /// Too many digits for any extension: refused like one that does not exist.
@@ -318,33 +338,21 @@ impl Desk {
 
     fn judge(&mut self, now: Instant, unix_ms: u64, leg: LegId, rights: Result<Rights, Refusal>, calls: &[CallView]) {
         let at_desk = self.at_desk();
-        let Some(Guest { source, stage: Stage::Talking { wish: Some(wish), .. }, .. }) = self.guests.get_mut(&leg)
+        let Some(Guest { stage: Stage::Talking { wish: Some(Wish { order, start }), .. }, .. }) =
+            self.guests.get_mut(&leg)
         else {
             return;
         };
-        let chosen = rights.and_then(|rights| {
-            let chosen = choose(source, &wish.target, wish.mode, &rights, calls, &at_desk)?;
-            Ok((chosen, rights.settings))
-        });
+        let chosen = rights.and_then(|rights| Ok((choose(order, &rights, calls, &at_desk)?, rights.settings)));
         match chosen {
             Err(refusal) => {
-                let row = refused_attempt(source.as_str(), wish.account, Some(&wish.target), wish.mode, refusal);
+                let row = order.refused(refusal);
                 self.record(row);
                 self.tell_ivr(now, leg, ivr::Input::Answer(ivr::Answer::TargetRefused));
             }
-            Ok((Chosen { call, side, far_end }, settings)) => {
-                let view = SessionView {
-                    id: self.ids.make(unix_ms),
-                    account: wish.account,
-                    supervisor: source.clone(),
-                    target: wish.target.clone(),
-                    far_end,
-                    call,
-                    mode: wish.mode,
-                    since_unix_ms: unix_ms,
-                };
-                wish.start = Some(Start { view: view.clone(), side, settings });
-                self.record_start(leg, &view);
+            Ok((chosen, settings)) => {
+                let begun = start.insert(Start::new(self.ids.make(unix_ms), unix_ms, order, chosen, settings));
+                self.outputs.push_back(Output::RecordStart(leg, begun.rows()));
             }
         }
     }
@@ -356,13 +364,13 @@ impl Desk {
     }
 
     /// The start stands in the audit trail, or does not: only if it does may audio open.
-    fn start(&mut self, now: Instant, leg: LegId, written: Result<(), Refusal>, calls: &[CallView]) {
+    fn start(&mut self, now: Instant, leg: LegId, written: bool, calls: &[CallView]) {
         let Some(Guest { stage: Stage::Talking { wish, .. }, .. }) = self.guests.get_mut(&leg) else { return };
         let Some(start) = wish.take().and_then(|wish| wish.start) else { return };
-        if written.is_ok() && start.is_still_up(calls) {
+        if written && start.is_still_up(calls) {
             return self.open(now, leg, start);
         }
-        if written.is_ok() {
+        if written {
             self.record_end(&start.view, EndCause::CallEnded);
         }
         self.tell_ivr(now, leg, ivr::Input::Answer(ivr::Answer::TargetRefused));
@@ -460,20 +468,30 @@ impl Desk {
                 Act::Announce(prompt) => self.play(leg, vec![prompt]),
                 Act::HangUp => self.dismiss(leg),
                 Act::Wait => self.wait_again(leg),
-                Act::Detach | Act::Ended(_) => {
-                    let Some(Guest { stage: Stage::Spying { view, .. }, .. }) = self.guests.get(&leg) else { return };
-                    let view = view.clone();
-                    match act {
-                        Act::Ended(cause) => self.record_end(&view, cause),
-                        _ => self.command(Command::Detach { session: view.id }),
+                Act::Detach => {
+                    if let Some(session) = self.view_of(leg).map(|view| view.id) {
+                        self.command(Command::Detach { session });
+                    }
+                }
+                Act::Ended(cause) => {
+                    if let Some(row) = self.view_of(leg).map(|view| end_row(view, cause)) {
+                        self.record(row);
                     }
                 }
             }
         }
     }
 
+    /// The session of one leg, be it over or not.
+    fn view_of(&self, leg: LegId) -> Option<&SessionView> {
+        match &self.guests.get(&leg)?.stage {
+            Stage::Spying { view, .. } => Some(view),
+            Stage::Talking { .. } | Stage::Judging(_) | Stage::Ringing(_) | Stage::Waiting(_) => None,
+        }
+    }
+
     fn record_end(&mut self, view: &SessionView, cause: EndCause) {
-        self.record(session_row(view, AuditKind::End, cause.as_str()));
+        self.record(end_row(view, cause));
     }
 
     /// Hangs up and forgets the phone.

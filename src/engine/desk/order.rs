@@ -1,12 +1,10 @@
 //! Sessions that are ordered at a screen (F3–F7, C2–C5): the right is judged, the phone is rung from 9999, and whoever answers
 //! listens: to the agent's call, or to the next one.
 
-use super::{Desk, Guest, Question, Rights, SessionView, Stage, Start, Tones, choose::Chosen, rows::refused_attempt};
+use super::{Desk, Guest, Output, Question, Rights, Stage, Start, Tones, choose::Chosen, rows::refused_attempt};
 use crate::{
     access::right,
-    model::{
-        AccountId, AuditEvent, AuditKind, CallId, EndCause, ExtensionNumber, LegId, Mode, Party, Refusal, SessionId,
-    },
+    model::{AccountId, AuditEvent, CallId, EndCause, ExtensionNumber, LegId, Mode, Party, Refusal, SessionId},
     spy::{self, Happening, Lasting},
     switch::{CallView, Command, NotReached},
 };
@@ -15,17 +13,28 @@ use std::time::Instant;
 /// Where an attempt came from for which no phone was named.
 const SCREEN: &str = "console";
 
-/// What somebody who is signed in at a screen asks for.
+/// What somebody who has signed in asks for, by keypad or at a screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
     pub account: AccountId,
-    /// Whose phone is rung; it may be somebody else's (F3).
+    /// Whose phone it is to be. For a screen it is rung, and may be somebody else's (F3).
     pub extension: ExtensionNumber,
     /// The agent's extension.
     pub target: ExtensionNumber,
     pub mode: Mode,
     /// その他操作: an agent who is in no call, or has it on hold, is waited for (F7).
     pub shortcut: bool,
+}
+
+impl Order {
+    /// What the store is asked about it, each time that it is judged.
+    pub(super) fn question(&self) -> Question {
+        Question::Rights { account: self.account, target: self.target.clone() }
+    }
+
+    pub(super) fn refused(&self, refusal: Refusal) -> AuditEvent {
+        refused_attempt(self.extension.as_str(), self.account, Some(&self.target), self.mode, refusal)
+    }
 }
 
 /// How far an order has come.
@@ -72,10 +81,9 @@ impl Desk {
     /// Begins a session for a screen. What becomes of it is told by `Output::Told`.
     pub fn order(&mut self, unix_ms: u64, order: Order) -> LegId {
         let leg = self.ids.make(unix_ms);
-        let (account, target) = (order.account, order.target.clone());
-        let (source, mode) = (order.extension.clone(), order.mode);
+        let (question, source, mode) = (order.question(), order.extension.clone(), order.mode);
         self.guests.insert(leg, Guest { source, trunk: None, mode, ticket: 0, stage: Stage::Judging(order) });
-        self.ask(leg, Question::Rights { account, target });
+        self.ask(leg, question);
         leg
     }
 
@@ -117,13 +125,11 @@ impl Desk {
 
     fn ask_for_waiting(&mut self, whom: impl Fn(&ExtensionNumber) -> bool) {
         let asked = self.guests.iter().filter_map(|(leg, guest)| match &guest.stage {
-            Stage::Waiting(Waiting { order, start: None, .. }) if whom(&order.target) => {
-                Some((*leg, order.account, order.target.clone()))
-            }
+            Stage::Waiting(Waiting { order, start: None, .. }) if whom(&order.target) => Some((*leg, order.question())),
             _ => None,
         });
-        for (leg, account, target) in asked.collect::<Vec<_>>() {
-            self.ask(leg, Question::Rights { account, target });
+        for (leg, question) in asked.collect::<Vec<_>>() {
+            self.ask(leg, question);
         }
     }
 
@@ -150,17 +156,15 @@ impl Desk {
     pub(super) fn order_answered(&mut self, leg: LegId) {
         let Some(Guest { stage, .. }) = self.guests.get_mut(&leg) else { return };
         let Stage::Ringing(Ringing { order, lasting, .. }) = stage else { return };
-        let (account, target) = (order.account, order.target.clone());
+        let question = order.question();
         let (patient, session) = (order.shortcut || *lasting == Lasting::Agent, spy::Session::waiting(*lasting));
         *stage = Stage::Waiting(Waiting { session, order: order.clone(), start: None, patient });
-        self.ask(leg, Question::Rights { account, target });
+        self.ask(leg, question);
     }
 
     pub(super) fn not_reached(&mut self, leg: LegId, why: NotReached) {
         if let Some(Guest { stage: Stage::Ringing(Ringing { order, .. }), .. }) = self.guests.remove(&leg) {
-            let Order { account, extension, target, mode, .. } = order;
-            let row = refused_attempt(extension.as_str(), account, Some(&target), mode, Refusal::NotReached);
-            self.record(AuditEvent { detail: why.as_str().to_owned(), ..row });
+            self.record(AuditEvent { detail: why.as_str().to_owned(), ..order.refused(Refusal::NotReached) });
             self.tell(leg, Progress::NotReached(why));
         }
     }
@@ -169,10 +173,10 @@ impl Desk {
     pub(super) fn wait_again(&mut self, leg: LegId) {
         if let Some(guest) = self.guests.remove(&leg) {
             let Guest { stage: Stage::Spying { session, order: Some(order), .. }, .. } = guest else { return };
-            let (account, target) = (order.account, order.target.clone());
+            let question = order.question();
             let stage = Stage::Waiting(Waiting { session, order, start: None, patient: true });
             self.guests.insert(leg, Guest { stage, ..guest });
-            self.ask(leg, Question::Rights { account, target });
+            self.ask(leg, question);
         }
     }
 
@@ -196,26 +200,15 @@ impl Desk {
         }
         let order = &waiting.order;
         match (chosen, rights) {
-            (Ok(Chosen { call, side, far_end }), Ok(rights)) => {
-                let view = SessionView {
-                    id: self.ids.make(unix_ms),
-                    account: order.account,
-                    supervisor: order.extension.clone(),
-                    target: order.target.clone(),
-                    far_end,
-                    call,
-                    mode: order.mode,
-                    since_unix_ms: unix_ms,
-                };
-                let start = Start { view, side, settings: rights.settings };
-                waiting.start = Some(start.clone());
-                self.record_start(leg, &start.view);
+            (Ok(chosen), Ok(rights)) => {
+                let start = Start::new(self.ids.make(unix_ms), unix_ms, order, chosen, rights.settings);
+                let begun = waiting.start.insert(start);
+                self.outputs.push_back(Output::RecordStart(leg, begun.rows()));
             }
             (Err(refusal), rights) => {
                 let lost = rights.is_ok_and(|rights| !holds_right(order, &rights));
                 if lost || !waiting.patient {
-                    let (account, mode) = (order.account, order.mode);
-                    let row = refused_attempt(order.extension.as_str(), account, Some(&order.target), mode, refusal);
+                    let row = order.refused(refusal);
                     self.record(row);
                     let what = if lost { Happening::RightLost } else { Happening::NothingToHear };
                     return self.happen(now, leg, what);
@@ -258,21 +251,16 @@ impl Desk {
     fn choose_for(&self, leg: LegId, rights: &Result<Rights, Refusal>, calls: &[CallView]) -> Result<Chosen, Refusal> {
         let rights = rights.as_ref().map_err(|refusal| *refusal)?;
         let order = self.guests.get(&leg).and_then(Guest::order).ok_or(Refusal::NotInCall)?;
-        super::choose(&order.extension, &order.target, order.mode, rights, calls, &self.at_desk())
+        super::choose(order, rights, calls, &self.at_desk())
     }
 
     /// Nothing rings for it, or no more.
     fn refuse_order(&mut self, leg: LegId, refusal: Refusal) {
         let Some(guest) = self.guests.remove(&leg) else { return };
-        if let Some(Order { account, extension, target, mode, .. }) = guest.order() {
-            self.record(refused_attempt(extension.as_str(), *account, Some(target), *mode, refusal));
+        if let Some(order) = guest.order() {
+            self.record(order.refused(refusal));
         }
         self.tell(leg, Progress::Refused(refusal));
-    }
-
-    pub(super) fn record_start(&mut self, leg: LegId, view: &SessionView) {
-        let rows = [AuditKind::Attempt, AuditKind::Start].map(|kind| super::session_row(view, kind, ""));
-        self.outputs.push_back(super::Output::RecordStart(leg, rows.into()));
     }
 }
 

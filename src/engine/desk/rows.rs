@@ -1,5 +1,5 @@
 use super::SessionView;
-use crate::model::{AccountId, AuditEvent, AuditKind, ExtensionNumber, Mode, Outcome, Refusal};
+use crate::model::{AccountId, AuditEvent, AuditKind, EndCause, ExtensionNumber, Mode, Outcome, Refusal};
 
 /// A row about a session that was granted.
 pub fn session_row(view: &SessionView, kind: AuditKind, detail: &str) -> AuditEvent {
@@ -14,6 +14,11 @@ pub fn session_row(view: &SessionView, kind: AuditKind, detail: &str) -> AuditEv
         session: Some(view.id),
         detail: detail.to_owned(),
     }
+}
+
+/// A session is over, for this reason.
+pub fn end_row(view: &SessionView, cause: EndCause) -> AuditEvent {
+    session_row(view, AuditKind::End, cause.as_str())
 }
 
 /// A target was named and refused.

@@ -5,8 +5,8 @@
 
 use super::Now;
 use crate::{
-    model::{ExtensionNumber, SecurityEvent},
-    sip::{MAX_SOURCES, Rate, RateLimiter, Registrar, Source},
+    model::{ExtensionNumber, SecurityEvent, Source},
+    sip::{MAX_SOURCES, Rate, RateLimiter, Registrar},
 };
 use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 

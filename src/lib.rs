@@ -17,6 +17,8 @@ pub mod spy;
 pub mod switch;
 
 #[cfg(feature = "shell")]
+pub mod admin;
+#[cfg(feature = "shell")]
 pub mod audit;
 #[cfg(feature = "shell")]
 pub mod cli;

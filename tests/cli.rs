@@ -341,7 +341,7 @@ fn secrets_come_on_standard_input_only_and_are_never_echoed() {
     let refused = desk.fed("hunter2hunter2\n", "extension add 200").failed();
     assert!(refused.contains("--password-stdin"), "{refused}");
     desk.run("extension add 200 --password hunter2hunter2").wrong_usage();
-    assert!(desk.fed("\n", "extension add 200 --password-stdin").failed().contains("empty"));
+    assert!(desk.fed("\n", "extension add 200 --password-stdin").failed().contains("1 to 256 bytes"));
     let added = desk.fed("hunter2hunter2\r\nsecond line\n", "extension add 200 --password-stdin");
     assert!(!added.out.contains("hunter2") && !added.err.contains("hunter2"));
     added.ok();

@@ -28,12 +28,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store", &["model", "access"]),
     ("tls", &[]),
     ("audit", &["model", "store"]),
-    ("console", &["model", "access", "store", "engine", "tls"]),
+    ("admin", &["model", "access", "dialplan", "store", "engine"]),
+    ("console", &["model", "access", "store", "audit", "admin", "dialplan", "engine", "tls"]),
     (
         "cli",
         &[
             "model", "dialplan", "sip", "media", "dtmf", "ivr", "access", "spy", "switch", "phone", "engine", "store",
-            "audit", "console", "tls",
+            "audit", "admin", "console", "tls",
         ],
     ),
     ("main", &["cli"]),

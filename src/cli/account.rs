@@ -1,13 +1,15 @@
 //! `account`: people.
 
 use super::{
-    office::{Office, explained},
+    office::Office,
     output::{self, Format, Row},
     secret_input::PasswordSource,
-    text::{Login, Name},
 };
-use crate::model::{ExtensionNumber, Role};
-use crate::store::{AccountChange, AccountRow, NewAccount};
+use crate::{
+    admin::Act,
+    model::{ExtensionNumber, Login, Name, Role},
+    store::{AccountChange, AccountRow, NewAccount},
+};
 
 #[derive(clap::Subcommand)]
 pub enum AccountCommand {
@@ -53,43 +55,18 @@ impl AccountCommand {
     pub async fn run(self, office: &Office) -> anyhow::Result<()> {
         match self {
             AccountCommand::Add { login, role, extension, name, password } => {
-                let (login, name) = (login.to_string(), name.map(Name::into_string).unwrap_or_default());
-                add(office, NewAccount { login, role, extension, name, password: password.required()? }).await
+                let (name, password) = (name.unwrap_or_default(), password.required()?);
+                office.carry_out(Act::AddAccount(NewAccount { login, role, extension, name, password })).await
             }
             AccountCommand::Set { login, role, extension, no_extension, name, password } => {
-                let change = AccountChange {
-                    role,
-                    extension: (no_extension || extension.is_some()).then_some(extension),
-                    name: name.map(Name::into_string),
-                    password: password.optional()?,
-                };
-                set(office, &login, change).await
+                let extension = (no_extension || extension.is_some()).then_some(extension);
+                let change = AccountChange { role, extension, name, password: password.optional()? };
+                office.carry_out(Act::SetAccount(login, change)).await
             }
-            AccountCommand::List(format) => list(office, format).await,
-            AccountCommand::Remove { login } => remove(office, &login).await,
+            AccountCommand::List(format) => output::list(&office.store.accounts().await?, format),
+            AccountCommand::Remove { login } => office.carry_out(Act::RemoveAccount(login)).await,
         }
     }
-}
-
-async fn add(office: &Office, new: NewAccount) -> anyhow::Result<()> {
-    let (login, role) = (new.login.clone(), new.role);
-    office.store.add_account(&office.actor, new).await.map_err(explained)?;
-    office.done(&format!("added account {login} ({role})"))
-}
-
-async fn set(office: &Office, login: &Login, change: AccountChange) -> anyhow::Result<()> {
-    office.store.set_account(&office.actor, login.as_str(), change).await.map_err(explained)?;
-    office.done(&format!("changed account {login}"))
-}
-
-async fn list(office: &Office, format: Format) -> anyhow::Result<()> {
-    output::list(&office.store.accounts().await?, format)
-}
-
-async fn remove(office: &Office, login: &Login) -> anyhow::Result<()> {
-    let rules = office.store.permissions(Some(login.as_str())).await?.len();
-    office.store.remove_account(&office.actor, login.as_str()).await.map_err(explained)?;
-    office.done(&format!("removed account {login}, its dial-operation ID and {rules} rights and denials"))
 }
 
 impl Row for AccountRow {

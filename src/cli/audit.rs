@@ -1,16 +1,15 @@
 //! `audit`: the trail of every attempt, start, change and end.
 
 use super::{
-    moment::{Since, utc},
     office::Office,
     output::{self, Format, Row},
 };
 use crate::{
+    admin::{TrailLine, Verdict, moment::Since},
     audit::{self, Trail, TrailError, Verified},
-    store::{AuditRow, unix_ms},
+    store::unix_ms,
 };
 use anyhow::Context;
-use serde::Serialize;
 use std::{
     io::{self, IsTerminal},
     path::{Path, PathBuf},
@@ -115,39 +114,12 @@ fn tell_progress(rows: u64) {
 async fn list(office: &Office, since: Option<Since>, format: Format) -> anyhow::Result<()> {
     let from_ms = since.map_or(0, |since| since.unix_ms(unix_ms()));
     let accounts = office.store.accounts().await?;
-    let login_of = |id: &String| accounts.iter().find(|account| account.id.to_string() == *id);
     let rows = office.store.audit_rows(from_ms, None, u32::MAX).await?;
-    let lines: Vec<Line> = rows
-        .into_iter()
-        .map(|row| Line {
-            time: utc(row.at_ms),
-            login: row.account.as_ref().and_then(login_of).map(|account| account.login.clone()),
-            row,
-        })
-        .collect();
+    let lines: Vec<TrailLine> = rows.into_iter().map(|row| TrailLine::new(row, &accounts)).collect();
     output::list(&lines, format)
 }
 
-/// What scripts read of a verification.
-#[derive(Serialize)]
-struct Verdict<T> {
-    ok: bool,
-    /// What was found whole, or the first fault.
-    #[serde(flatten)]
-    found: T,
-}
-
-/// A row of the trail, with what makes it readable.
-#[derive(Serialize)]
-struct Line {
-    time: String,
-    /// While the account exists.
-    login: Option<String>,
-    #[serde(flatten)]
-    row: AuditRow,
-}
-
-impl Row for Line {
+impl Row for TrailLine {
     const HEADINGS: &'static [&'static str] =
         &["TIME", "KIND", "OUTCOME", "ACCOUNT", "SOURCE", "MODE", "TARGET", "DETAIL"];
 

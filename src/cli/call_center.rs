@@ -1,11 +1,14 @@
 //! `call-center`: which agents belong together, so that rights can be given on all of them (F2).
 
 use super::{
-    office::{Office, explained},
+    office::Office,
     output::{self, Format, Row},
-    text::{CallCenterName, Login},
 };
-use crate::store::CallCenterRow;
+use crate::{
+    admin::Act,
+    model::{CallCenterName, Login},
+    store::CallCenterRow,
+};
 
 #[derive(clap::Subcommand)]
 pub enum CallCenterCommand {
@@ -23,26 +26,14 @@ pub enum CallCenterCommand {
 
 impl CallCenterCommand {
     pub async fn run(self, office: &Office) -> anyhow::Result<()> {
-        let Office { store, actor, .. } = office;
-        match self {
-            CallCenterCommand::Add { name } => {
-                store.add_call_center(actor, name.as_str()).await.map_err(explained)?;
-                office.done(&format!("added call center {name}"))
-            }
-            CallCenterCommand::Assign { name, login } => {
-                store.assign(actor, name.as_str(), login.as_str()).await.map_err(explained)?;
-                office.done(&format!("{login} is an agent of {name}"))
-            }
-            CallCenterCommand::Unassign { name, login } => {
-                store.unassign(actor, name.as_str(), login.as_str()).await.map_err(explained)?;
-                office.done(&format!("{login} is no agent of {name} any more"))
-            }
-            CallCenterCommand::Remove { name } => {
-                store.remove_call_center(actor, name.as_str()).await.map_err(explained)?;
-                office.done(&format!("removed call center {name}"))
-            }
-            CallCenterCommand::List(format) => output::list(&store.call_centers().await?, format),
-        }
+        let act = match self {
+            CallCenterCommand::Add { name } => Act::AddCallCenter(name),
+            CallCenterCommand::Assign { name, login } => Act::Assign(name, login),
+            CallCenterCommand::Unassign { name, login } => Act::Unassign(name, login),
+            CallCenterCommand::Remove { name } => Act::RemoveCallCenter(name),
+            CallCenterCommand::List(format) => return output::list(&office.store.call_centers().await?, format),
+        };
+        office.carry_out(act).await
     }
 }
 

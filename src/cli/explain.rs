@@ -1,19 +1,19 @@
 //! `explain`: why somebody may listen at an extension now, or may not (X4).
 
 use super::{
-    control, dialplan_files, moment,
+    control, dialplan_files,
     office::{Office, explained},
     output::{self, Format, Row},
-    text::Login,
 };
 use crate::{
     access::Check,
+    admin::moment,
     dialplan::{DialPlan, Route},
     engine::{
         control::{CheckRow, Explanation, Outlook, Request},
         explain::explain,
     },
-    model::{ExtensionNumber, Mode, Refusal},
+    model::{ExtensionNumber, Login, Mode, Refusal},
 };
 use anyhow::{Context, bail};
 

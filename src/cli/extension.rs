@@ -1,13 +1,15 @@
 //! `extension`: phone terminals.
 
 use super::{
-    office::{Office, explained},
+    office::Office,
     output::{self, Format, Row},
     secret_input::PasswordSource,
-    text::Name,
 };
-use crate::model::{ExtensionNumber, Resource, SrtpPolicy};
-use crate::store::{ExtensionChange, ExtensionRow, NewExtension};
+use crate::{
+    admin::Act,
+    model::{ExtensionNumber, Name, SrtpPolicy},
+    store::{ExtensionChange, ExtensionRow, NewExtension},
+};
 
 /// The word for what `sip.digest` says.
 const CONFIGURED: &str = "default";
@@ -59,45 +61,24 @@ impl ExtensionCommand {
     pub async fn run(self, office: &Office) -> anyhow::Result<()> {
         match self {
             ExtensionCommand::Add { number, name, protected, srtp, password } => {
-                let name = name.map(Name::into_string).unwrap_or_default();
-                add(office, NewExtension { number, name, protected, password: password.required()?, srtp }).await
+                let (name, password) = (name.unwrap_or_default(), password.required()?);
+                office.carry_out(Act::AddExtension(NewExtension { number, name, protected, password, srtp })).await
             }
             ExtensionCommand::Set { number, name, protected, not_protected, digest, srtp, password } => {
+                let named = |names: Vec<String>| names.iter().filter_map(|name| name.parse().ok()).collect();
                 let change = ExtensionChange {
-                    name: name.map(Name::into_string),
+                    name,
                     protected: (protected || not_protected).then_some(protected),
                     password: password.optional()?,
-                    digest: digest.map(|names| names.into_iter().filter(|name| name != CONFIGURED).collect()),
+                    digest: digest.map(named),
                     srtp,
                 };
-                set(office, &number, change).await
+                office.carry_out(Act::SetExtension(number, change)).await
             }
-            ExtensionCommand::List(format) => list(office, format).await,
-            ExtensionCommand::Remove { number } => remove(office, &number).await,
+            ExtensionCommand::List(format) => output::list(&office.store.extensions().await?, format),
+            ExtensionCommand::Remove { number } => office.carry_out(Act::RemoveExtension(number)).await,
         }
     }
-}
-
-async fn add(office: &Office, new: NewExtension) -> anyhow::Result<()> {
-    let number = new.number.clone();
-    office.store.add_extension(&office.actor, new).await.map_err(explained)?;
-    office.done(&format!("added extension {number}"))
-}
-
-async fn set(office: &Office, number: &ExtensionNumber, change: ExtensionChange) -> anyhow::Result<()> {
-    office.store.set_extension(&office.actor, number, change).await.map_err(explained)?;
-    office.done(&format!("changed extension {number}"))
-}
-
-async fn list(office: &Office, format: Format) -> anyhow::Result<()> {
-    output::list(&office.store.extensions().await?, format)
-}
-
-async fn remove(office: &Office, number: &ExtensionNumber) -> anyhow::Result<()> {
-    let resource = Resource::Terminal(number.clone());
-    let rules = office.store.permissions(None).await?.into_iter().filter(|row| row.resource == resource).count();
-    office.store.remove_extension(&office.actor, number).await.map_err(explained)?;
-    office.done(&format!("removed extension {number} and {rules} rights and denials on it"))
 }
 
 impl Row for ExtensionRow {

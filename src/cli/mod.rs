@@ -18,7 +18,6 @@ mod explain;
 mod extension;
 mod live;
 pub mod logging;
-mod moment;
 pub mod office;
 mod output;
 mod permission;
@@ -26,7 +25,6 @@ mod secret_input;
 mod selftest;
 mod serve;
 mod setting;
-mod text;
 mod trunk;
 
 use args::{Cli, Command};

@@ -4,7 +4,10 @@ use super::{
     config::{Config, StoreUrl},
     control, output,
 };
-use crate::store::{Actor, Options, Store, StoreError};
+use crate::{
+    admin::{Act, Admin, NotDone},
+    store::{Actor, Options, Store, StoreError},
+};
 use anyhow::Context;
 use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt, path::Path};
 
@@ -21,10 +24,16 @@ impl Office {
         Ok(Self { config, store, actor: Actor::cli() })
     }
 
-    /// Ends an act that changed the store: a running engine looks again, and the person reads what was done.
-    pub fn done(&self, what: &str) -> anyhow::Result<()> {
+    pub fn admin(&self) -> Admin<'_> {
+        Admin { store: &self.store, actor: &self.actor }
+    }
+
+    /// Carries it out: a running engine looks again, and the person reads what was done.
+    pub async fn carry_out(&self, act: Act) -> anyhow::Result<()> {
+        let done = self.admin().carry_out(act).await.map_err(explained)?;
+        done.notes.iter().for_each(|note| output::note(&note.to_string()));
         control::refresh(&self.config);
-        output::say(&output::printable(what))
+        output::say(&output::printable(&done.said))
     }
 }
 
@@ -47,17 +56,24 @@ pub fn make_folder(folder: &Path) -> anyhow::Result<()> {
 }
 
 /// Says what to do about it: which listing shows what there is, or how a password that is refused may be allowed.
-pub fn explained(error: StoreError) -> anyhow::Error {
-    if let StoreError::Weak(_) = &error {
-        let allow = "choose another, or allow such ones with `sasayaki setting set weak-passwords allowed`";
-        return anyhow::anyhow!("{error}: {allow}");
-    }
-    let StoreError::NoSuch { what, .. } = &error else { return error.into() };
-    match *what {
-        "account" | "extension" | "trunk" => anyhow::anyhow!("{error}; `sasayaki {what} list` shows what there is"),
-        "call center" => anyhow::anyhow!("{error}; `sasayaki call-center list` shows what there is"),
-        "agent" => anyhow::anyhow!("{error}; `sasayaki call-center list` shows who there is"),
-        "rule" => anyhow::anyhow!("{error}; `sasayaki permission list` shows what there is"),
-        _ => error.into(),
-    }
+pub fn explained(not_done: impl Into<NotDone>) -> anyhow::Error {
+    let error = not_done.into().error;
+    let advice = match &error {
+        StoreError::Weak(_) => {
+            ": choose another, or allow such ones with `sasayaki setting set weak-passwords allowed`"
+        }
+        StoreError::NoSuch { what, .. } => match *what {
+            "account" => "; `sasayaki account list` shows what there is",
+            "extension" => "; `sasayaki extension list` shows what there is",
+            "trunk" => "; `sasayaki trunk list` shows what there is",
+            "call center" => "; `sasayaki call-center list` shows what there is",
+            "agent" => "; `sasayaki call-center list` shows who there is",
+            "rule" => "; `sasayaki permission list` shows what there is",
+            "time zone" => "; name one like Asia/Tokyo",
+            "campaign" => ": campaigns are not in this version; name a phone terminal or a call center",
+            _ => "",
+        },
+        _ => "",
+    };
+    anyhow::anyhow!("{error}{advice}")
 }

@@ -4,7 +4,10 @@ use super::{
     office::Office,
     output::{self, Format, Row},
 };
-use crate::store::{SettingKey, SettingRow};
+use crate::{
+    admin::Act,
+    store::{SettingKey, SettingRow},
+};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 #[derive(clap::Subcommand)]
@@ -27,28 +30,15 @@ pub enum SettingCommand {
 impl SettingCommand {
     pub async fn run(self, office: &Office) -> anyhow::Result<()> {
         match self {
-            SettingCommand::List(format) => list(office, format).await,
-            SettingCommand::Get { key } => get(office, key).await,
-            SettingCommand::Set { key, value } => set(office, key, &value).await,
+            SettingCommand::List(format) => output::list(&office.store.setting_rows().await?, format),
+            SettingCommand::Get { key } => output::say(&office.store.setting(key).await?),
+            SettingCommand::Set { key, value } => office.carry_out(Act::SetSetting(key, value)).await,
         }
     }
 }
 
 fn setting_key() -> impl TypedValueParser<Value = SettingKey> {
     PossibleValuesParser::new(SettingKey::ALL.map(SettingKey::as_str)).try_map(|word| word.parse())
-}
-
-async fn list(office: &Office, format: Format) -> anyhow::Result<()> {
-    output::list(&office.store.setting_rows().await?, format)
-}
-
-async fn get(office: &Office, key: SettingKey) -> anyhow::Result<()> {
-    output::say(&office.store.setting(key).await?)
-}
-
-async fn set(office: &Office, key: SettingKey, value: &str) -> anyhow::Result<()> {
-    office.store.set_setting(&office.actor, key, value).await?;
-    office.done(&format!("{} is {value}, from the next session on", key.as_str()))
 }
 
 impl Row for SettingRow {

@@ -2,17 +2,16 @@
 
 use super::{
     control,
-    office::{Office, explained},
+    office::Office,
     output::{self, Format, Row},
     secret_input::PasswordSource,
-    text::{Account, Domain},
 };
 use crate::{
-    engine::control::{Request, TrunkStatus},
-    model::{OutsideNumber, Trunk, TrunkAddress, TrunkIdentity, TrunkName, TrunkSource},
-    store::{TrunkChange, TrunkEntry},
+    admin::{Act, NewTrunk, TrunkLine},
+    engine::control::Request,
+    model::{Domain, OutsideNumber, TrunkAddress, TrunkIdentity, TrunkName, TrunkSource, TrunkUser},
+    store::TrunkChange,
 };
-use serde::Serialize;
 
 #[derive(clap::Subcommand)]
 pub enum TrunkCommand {
@@ -26,7 +25,7 @@ pub enum TrunkCommand {
         domain: Option<Domain>,
         /// The account that it knows us by; its password comes by --password-stdin
         #[arg(long, value_name = "ACCOUNT")]
-        user: Option<Account>,
+        user: Option<TrunkUser>,
         /// Register there, so that it knows where we are
         #[arg(long, requires = "user")]
         register: bool,
@@ -55,7 +54,7 @@ pub enum TrunkCommand {
         #[arg(long, value_name = "NAME", group = "change")]
         domain: Option<Domain>,
         #[arg(long, value_name = "ACCOUNT", group = "change")]
-        user: Option<Account>,
+        user: Option<TrunkUser>,
         #[arg(long, group = "change", conflicts_with = "no_register")]
         register: bool,
         #[arg(long, group = "change")]
@@ -99,19 +98,10 @@ impl TrunkCommand {
                 sources,
                 password,
             } => {
-                let trunk = Trunk {
-                    name: name.clone(),
-                    address,
-                    domain: domain.and_then(Domain::into_option),
-                    user: user.and_then(Account::into_option),
-                    registers: register,
-                    mobile,
-                    caller_id,
-                    identity,
-                    sources,
-                };
-                office.store.add_trunk(&office.actor, trunk, password.optional()?).await.map_err(explained)?;
-                office.done(&format!("added trunk {name}"))
+                let password = password.optional()?;
+                let new =
+                    NewTrunk { name, address, domain, user, password, register, mobile, caller_id, identity, sources };
+                office.carry_out(Act::AddTrunk(new)).await
             }
             TrunkCommand::Set {
                 name,
@@ -131,8 +121,8 @@ impl TrunkCommand {
             } => {
                 let change = TrunkChange {
                     address,
-                    domain: domain.map(Domain::into_string),
-                    user: user.map(Account::into_string),
+                    domain: domain.map(Some),
+                    user: user.map(Some),
                     password: password.optional()?,
                     registers: (register || no_register).then_some(register),
                     mobile: (mobile || no_mobile).then_some(mobile),
@@ -140,14 +130,10 @@ impl TrunkCommand {
                     identity,
                     sources: (!sources.is_empty() || no_source).then_some(sources),
                 };
-                office.store.set_trunk(&office.actor, &name, change).await.map_err(explained)?;
-                office.done(&format!("changed trunk {name}"))
+                office.carry_out(Act::SetTrunk(name, change)).await
             }
             TrunkCommand::List(format) => list(office, format).await,
-            TrunkCommand::Remove { name } => {
-                office.store.remove_trunk(&office.actor, &name).await.map_err(explained)?;
-                office.done(&format!("removed trunk {name}"))
-            }
+            TrunkCommand::Remove { name } => office.carry_out(Act::RemoveTrunk(name)).await,
         }
     }
 }
@@ -156,49 +142,11 @@ impl TrunkCommand {
 async fn list(office: &Office, format: Format) -> anyhow::Result<()> {
     let known = control::ask_if_running(&office.config, &Request::Trunks)?;
     let known = known.and_then(|answer| answer.trunks).unwrap_or_default();
-    let rows = office.store.trunks().await?.into_iter().map(|entry| TrunkRow::new(entry, &known));
+    let rows = office.store.trunks().await?.into_iter().map(|entry| TrunkLine::new(entry, &known));
     output::list(&rows.collect::<Vec<_>>(), format)
 }
 
-#[derive(Serialize)]
-struct TrunkRow {
-    name: String,
-    address: String,
-    domain: Option<String>,
-    user: Option<String>,
-    register: bool,
-    mobile: bool,
-    caller_id: Option<String>,
-    identity: &'static str,
-    sources: Vec<String>,
-    /// `None`: not one to register with, or no engine runs.
-    registered: Option<bool>,
-    /// `None`: not known, or no engine runs.
-    reachable: Option<bool>,
-    last_error: Option<String>,
-}
-
-impl TrunkRow {
-    fn new(TrunkEntry { trunk, .. }: TrunkEntry, known: &[TrunkStatus]) -> Self {
-        let status = known.iter().find(|status| status.name == trunk.name.as_str());
-        Self {
-            name: trunk.name.to_string(),
-            address: trunk.address.to_string(),
-            domain: trunk.domain,
-            user: trunk.user,
-            register: trunk.registers,
-            mobile: trunk.mobile,
-            caller_id: trunk.caller_id.map(|number| number.to_string()),
-            identity: trunk.identity.as_str(),
-            sources: trunk.sources.iter().map(TrunkSource::to_string).collect(),
-            registered: status.and_then(|status| status.registered),
-            reachable: status.and_then(|status| status.reachable),
-            last_error: status.and_then(|status| status.last_error.clone()),
-        }
-    }
-}
-
-impl Row for TrunkRow {
+impl Row for TrunkLine {
     const HEADINGS: &'static [&'static str] =
         &["TRUNK", "ADDRESS", "USER", "MOBILE", "REGISTERED", "REACHABLE", "LAST ERROR"];
 

@@ -1,8 +1,9 @@
 use super::{guesses::Guesses, live::Live};
 use crate::{
-    engine::Handle,
+    admin::{Act, Admin, Done, NotDone},
+    engine::{Handle, control::Request},
     model::{AccountId, Refusal},
-    store::Store,
+    store::{Actor, Store},
 };
 use std::{
     collections::BTreeMap,
@@ -36,6 +37,13 @@ impl App {
 
     pub fn engine(&self) -> &Handle {
         &self.0.engine
+    }
+
+    /// What an administrator does; the engine hears of it.
+    pub async fn carry_out(&self, actor: &Actor, act: Act) -> Result<Done, NotDone> {
+        let done = Admin { store: self.store(), actor }.carry_out(act).await?;
+        self.engine().ask(Request::Refresh).await;
+        Ok(done)
     }
 
     pub fn live(&self) -> &Live {

@@ -1,10 +1,10 @@
 //! What stands before every handler: who is asking, from which page, and whether `access::screen` lets them.
 
-use super::{app::App, page, problem::Problem, routes::MAX_BODY_BYTES};
+use super::{app::App, page, problem::Problem, routes::MAX_BODY_BYTES, server::Peer};
 use crate::{
     access::screen::{self, Barred, Needs},
     model::Secret,
-    store::{AccountRow, unix_ms},
+    store::{AccountRow, Actor, unix_ms},
 };
 use axum::{
     body::{Body, to_bytes},
@@ -35,6 +35,11 @@ pub struct Visitor {
 }
 
 impl Visitor {
+    /// As whom the audit trail knows what they change now.
+    pub fn actor(&self, Peer(from): Peer) -> Actor {
+        Actor { account: Some(self.account.id), ..Actor::now(from.to_string()) }
+    }
+
     /// What a page of this session puts into its forms, and no other page can know.
     pub fn csrf(&self) -> String {
         hash(&format!("csrf:{}", self.token.expose()))

@@ -4,6 +4,7 @@
 //! route needs what stands in one table (`routes`), and `access::screen` judges it before any handler runs.
 //! Absent on purpose: decisions about who may listen (`access`, by way of the engine), SQL, and scripts within pages.
 
+mod api;
 mod app;
 mod assets;
 mod board;
@@ -21,5 +22,5 @@ mod server;
 mod sign_in;
 mod words;
 
-pub use routes::{ROUTES, Route};
+pub use routes::{Route, routes};
 pub use server::{Console, Options};

@@ -1,25 +1,28 @@
-use super::{app::App, guard::Visitor, problem::Problem};
+use super::{api::Body, app::App, guard::Visitor, problem::Problem};
 use crate::{
     engine::control::{Listen, OrderRow, Request},
     model::{ExtensionNumber, Mode, Refusal},
+    store::json,
 };
 use axum::{
     Extension, Json,
-    extract::{Path, State, rejection::JsonRejection},
+    extract::{Path, State},
     http::StatusCode,
 };
 use serde::Deserialize;
 
 /// What somebody at a screen wants (F3, F5).
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Wanted {
     /// The agent's extension.
-    target: String,
-    /// The phone to be rung; without it, the account's own.
-    #[serde(default)]
-    extension: Option<String>,
-    mode: String,
+    #[serde(deserialize_with = "json::from_text")]
+    target: ExtensionNumber,
+    /// The phone to be rung; without it or null, the account's own.
+    #[serde(default, deserialize_with = "json::from_nullable_text")]
+    extension: Option<Option<ExtensionNumber>>,
+    #[serde(deserialize_with = "json::from_text")]
+    mode: Mode,
     /// その他操作
     #[serde(default)]
     shortcut: bool,
@@ -29,17 +32,11 @@ pub struct Wanted {
 pub async fn order(
     State(app): State<App>,
     Extension(visitor): Extension<Visitor>,
-    wanted: Result<Json<Wanted>, JsonRejection>,
+    Body(wanted): Body<Wanted>,
 ) -> Result<(StatusCode, Json<OrderRow>), Problem> {
-    let Json(wanted) = wanted.map_err(|rejection| Problem::new(rejection.status(), rejection.body_text()))?;
-    let number = |text: &str| text.parse::<ExtensionNumber>().map_err(|_| unusable("not an extension number"));
-    let listen = Listen {
-        account: visitor.account.id,
-        extension: wanted.extension.as_deref().map(number).transpose()?,
-        target: number(&wanted.target)?,
-        mode: wanted.mode.parse::<Mode>().map_err(|error| unusable(&format!("mode: {error}")))?,
-        shortcut: wanted.shortcut,
-    };
+    let Wanted { target, extension, mode, shortcut } = wanted;
+    let extension = extension.flatten();
+    let listen = Listen { account: visitor.account.id, extension, target, mode, shortcut };
     let answer = app.engine().ask(Request::Listen(listen)).await;
     match answer.orders.and_then(|orders| orders.into_iter().next()) {
         Some(order) if answer.ok => Ok((StatusCode::ACCEPTED, Json(order))),
@@ -51,10 +48,6 @@ pub async fn order(
 pub async fn end_session(State(app): State<App>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
     let answer = app.engine().ask(Request::EndSession { id }).await;
     if answer.ok { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::new(StatusCode::NOT_FOUND, "no such session")) }
-}
-
-fn unusable(detail: &str) -> Problem {
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
 }
 
 fn refused(error: Option<String>, reason: Option<String>) -> Problem {

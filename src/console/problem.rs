@@ -1,3 +1,4 @@
+use crate::{admin::NotDone, store::StoreError};
 use axum::{
     Json,
     http::{StatusCode, header},
@@ -13,6 +14,9 @@ pub struct Problem {
     title: &'static str,
     status: u16,
     detail: String,
+    /// The name of what was given that is to blame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
     /// The stable word of a refusal.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -25,6 +29,7 @@ impl Problem {
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: detail.into(),
+            field: None,
             reason: None,
         }
     }
@@ -33,8 +38,45 @@ impl Problem {
         Self { reason, ..self }
     }
 
+    pub fn about(self, field: Option<impl Into<String>>) -> Self {
+        Self { field: field.map(Into::into), ..self }
+    }
+
     pub fn unavailable() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "the store or the engine does not answer: try again")
+    }
+}
+
+impl From<NotDone> for Problem {
+    fn from(NotDone { field, error }: NotDone) -> Self {
+        let status = match (&error, field) {
+            (StoreError::NoSuch { .. }, None) => StatusCode::NOT_FOUND,
+            (StoreError::Taken { .. }, _) => StatusCode::CONFLICT,
+            (StoreError::NoSuch { .. } | StoreError::Unusable { .. } | StoreError::Weak(_), _) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+            (
+                StoreError::Database(_)
+                | StoreError::UnknownScheme
+                | StoreError::NewerSchema { .. }
+                | StoreError::WrongKeyFile
+                | StoreError::Key(_)
+                | StoreError::Corrupt { .. }
+                | StoreError::TamperedTrail
+                | StoreError::Busy,
+                _,
+            ) => {
+                tracing::error!(%error, "what an administrator wanted was not done because the store failed");
+                return Self::unavailable();
+            }
+        };
+        Self::new(status, error.to_string()).about(field)
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        NotDone::from(error).into()
     }
 }
 

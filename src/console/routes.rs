@@ -1,4 +1,4 @@
-use super::{app::App, assets, guard, health, live, metrics, order, page, problem::Problem, sign_in};
+use super::{api, app::App, assets, guard, health, live, metrics, order, page, problem::Problem, sign_in};
 use crate::access::screen::Needs;
 use axum::{
     Router,
@@ -16,11 +16,16 @@ pub struct Route {
     pub method: Method,
     pub path: &'static str,
     pub needs: Needs,
-    handler: fn() -> MethodRouter<App>,
+    pub(super) handler: fn() -> MethodRouter<App>,
 }
 
-/// Everything that is served: no handler is reached but by way of a line of this table.
-pub const ROUTES: &[Route] = &[
+/// All of them, in one row: no handler is reached but by way of one.
+pub fn routes() -> impl Iterator<Item = &'static Route> {
+    ROUTES.iter().chain(api::ROUTES)
+}
+
+/// The pages, and what a supervisor's page asks for.
+const ROUTES: &[Route] = &[
     Route { method: Method::GET, path: "/healthz", needs: Needs::Nothing, handler: || get(health::healthz) },
     Route { method: Method::GET, path: "/metrics", needs: Needs::Nothing, handler: || get(metrics::metrics) },
     Route { method: Method::GET, path: "/assets/{file}", needs: Needs::Nothing, handler: || get(assets::asset) },
@@ -51,7 +56,7 @@ pub const ROUTES: &[Route] = &[
 
 pub fn router(app: App) -> Router {
     let mut router = Router::new();
-    for Route { path, needs, handler, .. } in ROUTES {
+    for Route { path, needs, handler, .. } in routes() {
         let guard = from_fn_with_state((app.clone(), *needs), guard::guard);
         router = router.route(path, handler().route_layer(guard));
     }

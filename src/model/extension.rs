@@ -1,3 +1,4 @@
+use super::right::{NotInVocabulary, words};
 use std::{fmt, str::FromStr};
 
 /// The number of a phone terminal (電話端末, 内線番号): one to sixteen decimal digits, matched exactly, never as a prefix.
@@ -28,3 +29,11 @@ impl fmt::Display for ExtensionNumber {
         f.pad(&self.0)
     }
 }
+
+/// A digest algorithm, as RFC 8760 names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DigestName {
+    Md5,
+    Sha256,
+}
+words!(DigestName, "MD5 or SHA-256", Md5 = "MD5", Sha256 = "SHA-256");

@@ -30,7 +30,7 @@ impl Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Digit, ShortDial};
+    use crate::model::{Digit, Password, ShortDial};
 
     /// Does not compile for a type that anything can print: of two ways to name `is_silent` there is one alone.
     macro_rules! silent {
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn x14_no_panic_and_no_log_can_print_what_is_secret() {
-        silent!(Secret, Digit, ShortDial);
+        silent!(Secret, Password, Digit, ShortDial);
     }
 
     #[test]

@@ -49,8 +49,9 @@ pub struct TrunkSource {
 }
 
 /// Where a trunk is told the caller's number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TrunkIdentity {
+    #[default]
     From,
     /// In P-Asserted-Identity (RFC 3325); From names the account.
     Asserted,

@@ -1,40 +1,48 @@
-use super::{
-    Actor, Change, Result, Store,
-    extension::{as_text, as_text_option},
-    extension_exists_or, no_such, row, taken, web_session,
-};
-use crate::model::{AccountId, ExtensionNumber, Role, Secret};
-use serde::Serialize;
+use super::{Actor, Change, Result, Store, extension_exists_or, json, no_such, row, taken, web_session};
+use crate::model::{AccountId, ExtensionNumber, Login, Name, Password, Role};
+use serde::{Deserialize, Serialize};
 use sqlx::{Any, Transaction, any::AnyRow};
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NewAccount {
-    pub login: String,
+    #[serde(deserialize_with = "json::from_text")]
+    pub login: Login,
+    #[serde(deserialize_with = "json::from_text")]
     pub role: Role,
-    pub name: String,
+    #[serde(default, deserialize_with = "json::from_text")]
+    pub name: Name,
+    #[serde(default, deserialize_with = "json::from_given_text")]
     pub extension: Option<ExtensionNumber>,
     /// For the web pages; the keypad has a password of its own.
-    pub password: Secret,
+    #[serde(deserialize_with = "json::from_text")]
+    pub password: Password,
 }
 
 /// `None` leaves a thing as it is.
-#[derive(Default)]
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct AccountChange {
+    #[serde(deserialize_with = "json::from_given_text")]
     pub role: Option<Role>,
-    pub name: Option<String>,
+    #[serde(deserialize_with = "json::from_given_text")]
+    pub name: Option<Name>,
     /// `Some(None)` ties the account to no extension.
+    #[serde(deserialize_with = "json::from_nullable_text")]
     pub extension: Option<Option<ExtensionNumber>>,
-    pub password: Option<Secret>,
+    #[serde(deserialize_with = "json::from_given_text")]
+    pub password: Option<Password>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AccountRow {
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "json::as_text")]
     pub id: AccountId,
     pub login: String,
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "json::as_text")]
     pub role: Role,
     pub name: String,
-    #[serde(serialize_with = "as_text_option")]
+    #[serde(serialize_with = "json::as_text_option")]
     pub extension: Option<ExtensionNumber>,
     /// The dial-operation ID.
     pub dial_id: Option<String>,
@@ -42,14 +50,14 @@ pub struct AccountRow {
 
 impl Store {
     pub async fn add_account(&self, actor: &Actor, new: NewAccount) -> Result<AccountId> {
-        let password_hash = self.passwords.hash(new.password).await?;
+        let password_hash = self.passwords.hash(new.password.into_secret()).await?;
         let id: AccountId = self.make_id(actor.at_ms);
         let mut tx = self.begin().await?;
         sqlx::query("INSERT INTO account (id, login, role, name, password_hash) VALUES ($1, $2, $3, $4, $5)")
             .bind(id.to_string())
             .bind(new.login.as_str())
             .bind(new.role.as_str())
-            .bind(new.name)
+            .bind(new.name.into_string())
             .bind(password_hash)
             .execute(&mut *tx)
             .await
@@ -66,7 +74,7 @@ impl Store {
         let detail = format!("account set {login}{}", change.described());
         let changes_password = change.password.is_some();
         let password_hash = match change.password {
-            Some(password) => Some(self.passwords.hash(password).await?),
+            Some(password) => Some(self.passwords.hash(password.into_secret()).await?),
             None => None,
         };
         let mut tx = self.begin().await?;
@@ -77,7 +85,7 @@ impl Store {
         )
         .bind(id.to_string())
         .bind(change.role.map(Role::as_str))
-        .bind(change.name)
+        .bind(change.name.map(Name::into_string))
         .bind(password_hash)
         .execute(&mut *tx)
         .await?;

@@ -1,37 +1,52 @@
-use super::{Actor, Change, Result, Store, StoreError, keys::hex, no_such, row, taken};
-use crate::model::{ExtensionNumber, Secret, SrtpPolicy};
+use super::{Actor, Change, Result, Store, StoreError, json, keys::hex, no_such, row, taken};
+use crate::model::{DigestName, ExtensionNumber, Name, Password, Secret, SrtpPolicy};
 use md5::Md5;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sqlx::any::AnyRow;
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NewExtension {
+    #[serde(deserialize_with = "json::from_text")]
     pub number: ExtensionNumber,
-    pub name: String,
+    #[serde(default, deserialize_with = "json::from_text")]
+    pub name: Name,
+    #[serde(default)]
     pub protected: bool,
-    pub password: Secret,
+    #[serde(deserialize_with = "json::from_text")]
+    pub password: Password,
+    #[serde(default, deserialize_with = "json::from_text")]
     pub srtp: SrtpPolicy,
 }
 
 /// `None` leaves a thing as it is.
-#[derive(Default)]
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct ExtensionChange {
-    pub name: Option<String>,
+    #[serde(deserialize_with = "json::from_given_text")]
+    pub name: Option<Name>,
+    #[serde(deserialize_with = "json::given")]
     pub protected: Option<bool>,
-    pub password: Option<Secret>,
+    #[serde(deserialize_with = "json::from_given_text")]
+    pub password: Option<Password>,
     /// Algorithms to offer to this extension; none: as configured.
-    pub digest: Option<Vec<String>>,
+    #[serde(deserialize_with = "json::from_given_texts")]
+    pub digest: Option<Vec<DigestName>>,
+    #[serde(deserialize_with = "json::from_given_text")]
     pub srtp: Option<SrtpPolicy>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ExtensionRow {
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "json::as_text")]
     pub number: ExtensionNumber,
     pub name: String,
     pub protected: bool,
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "json::as_text")]
     pub srtp: SrtpPolicy,
+    /// Algorithms that it is offered; none: as configured.
+    pub digest: Vec<String>,
     /// The digest realm its secret was given for.
     pub realm: String,
 }
@@ -53,14 +68,14 @@ pub struct DirectoryEntry {
 
 impl Store {
     pub async fn add_extension(&self, actor: &Actor, new: NewExtension) -> Result<()> {
-        let (md5, sha256) = self.sealed_ha1s(&new.number, &new.password)?;
+        let (md5, sha256) = self.sealed_ha1s(&new.number, &new.password);
         let mut tx = self.begin().await?;
         sqlx::query(
             "INSERT INTO extension (number, name, protected, ha1_md5, ha1_sha256, realm, srtp)
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(new.number.to_string())
-        .bind(new.name)
+        .bind(new.name.into_string())
         .bind(i64::from(new.protected))
         .bind(md5)
         .bind(sha256)
@@ -76,8 +91,7 @@ impl Store {
     }
 
     pub async fn set_extension(&self, actor: &Actor, number: &ExtensionNumber, change: ExtensionChange) -> Result<()> {
-        let sealed = change.password.as_ref().map(|password| self.sealed_ha1s(number, password)).transpose()?;
-        let (md5, sha256) = sealed.unzip();
+        let (md5, sha256) = change.password.as_ref().map(|password| self.sealed_ha1s(number, password)).unzip();
         let realm = md5.as_ref().map(|_| self.realm.as_str());
         let mut tx = self.begin().await?;
         let done = sqlx::query(
@@ -87,12 +101,12 @@ impl Store {
              WHERE number = $1",
         )
         .bind(number.to_string())
-        .bind(change.name.as_deref())
+        .bind(change.name.as_ref().map(Name::as_str))
         .bind(change.protected.map(i64::from))
         .bind(md5)
         .bind(sha256)
         .bind(realm)
-        .bind(change.digest.as_ref().map(|names| names.join(",")))
+        .bind(change.digest.as_deref().map(joined))
         .bind(change.srtp.map(|policy| policy.to_string()))
         .execute(&mut *tx)
         .await?;
@@ -119,7 +133,7 @@ impl Store {
     }
 
     pub async fn extensions(&self) -> Result<Vec<ExtensionRow>> {
-        let rows = sqlx::query("SELECT number, name, protected, srtp, realm FROM extension ORDER BY number")
+        let rows = sqlx::query("SELECT number, name, protected, srtp, digest, realm FROM extension ORDER BY number")
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(read).collect()
@@ -143,29 +157,22 @@ impl Store {
         let open = |name: &'static str| {
             self.keys.open(&number, &row::column::<Vec<u8>>(line, name)?).ok_or(StoreError::Corrupt { what: name })
         };
-        let digest: Option<String> = row::column(line, "digest")?;
         Ok(DirectoryEntry {
             name: row::column(line, "name")?,
             protected: row::flag(line, "protected")?,
             ha1_md5: open("ha1_md5")?,
             ha1_sha256: open("ha1_sha256")?,
-            digest: digest.map(|names| names.split(',').map(str::to_owned).collect()),
+            digest: Some(digest(line)?).filter(|names| !names.is_empty()),
             srtp: row::parsed(line, "srtp")?,
             number,
         })
     }
 
-    fn sealed_ha1s(&self, number: &ExtensionNumber, password: &Secret) -> Result<(Vec<u8>, Vec<u8>)> {
-        if password.is_empty() {
-            return Err(StoreError::Unusable {
-                what: "the password of an extension",
-                expected: "one character or more",
-            });
-        }
-        let text = Secret::new(format!("{number}:{}:{}", self.realm, password.expose()));
+    fn sealed_ha1s(&self, number: &ExtensionNumber, password: &Password) -> (Vec<u8>, Vec<u8>) {
+        let text = Secret::new(format!("{number}:{}:{}", self.realm, password.as_secret().expose()));
         let sealed = |hash: &[u8]| self.keys.seal(number, &Secret::new(hex(hash)));
         let bytes = text.expose().as_bytes();
-        Ok((sealed(&Md5::digest(bytes)), sealed(&Sha256::digest(bytes))))
+        (sealed(&Md5::digest(bytes)), sealed(&Sha256::digest(bytes)))
     }
 }
 
@@ -181,7 +188,7 @@ impl ExtensionChange {
             None => {}
         }
         if let Some(digest) = &self.digest {
-            text.push_str(&format!(" --digest {}", digest.join(",")));
+            text.push_str(&format!(" --digest {}", joined(digest)));
         }
         if let Some(policy) = self.srtp {
             text.push_str(&format!(" --srtp {policy}"));
@@ -199,22 +206,16 @@ fn read(line: &AnyRow) -> Result<ExtensionRow> {
         name: row::column(line, "name")?,
         protected: row::flag(line, "protected")?,
         srtp: row::parsed(line, "srtp")?,
+        digest: digest(line)?,
         realm: row::column(line, "realm")?,
     })
 }
 
-/// Serialises a value of the vocabulary as it is written.
-pub(super) fn as_text<T: ToString, S: serde::Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&value.to_string())
+fn digest(line: &AnyRow) -> Result<Vec<String>> {
+    let names: Option<String> = row::column(line, "digest")?;
+    Ok(names.iter().flat_map(|names| names.split(',')).map(str::to_owned).collect())
 }
 
-/// The same for a value that may be missing.
-pub(super) fn as_text_option<T: ToString, S: serde::Serializer>(
-    value: &Option<T>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match value {
-        Some(value) => serializer.serialize_some(&value.to_string()),
-        None => serializer.serialize_none(),
-    }
+fn joined(names: &[DigestName]) -> String {
+    names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(",")
 }

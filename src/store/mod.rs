@@ -16,6 +16,7 @@ mod change;
 mod dial_id;
 mod extension;
 mod file;
+pub mod json;
 pub mod keys;
 mod one_time;
 mod open;

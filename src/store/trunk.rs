@@ -1,18 +1,31 @@
-use super::{Actor, Change, Result, Store, StoreError, no_such, row, taken};
-use crate::model::{OutsideNumber, Secret, Trunk, TrunkAddress, TrunkIdentity, TrunkName, TrunkSource};
+use super::{Actor, Change, Result, Store, StoreError, json, no_such, row, taken};
+use crate::model::{
+    Domain, OutsideNumber, Password, Secret, Trunk, TrunkAddress, TrunkIdentity, TrunkName, TrunkSource, TrunkUser,
+};
+use serde::Deserialize;
 use sqlx::any::AnyRow;
 
-/// `None` leaves a thing as it is; an empty text takes it away.
-#[derive(Default)]
+/// `None` leaves a thing as it is; `Some(None)` takes it away, as an empty text does.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct TrunkChange {
+    #[serde(deserialize_with = "json::from_given_text")]
     pub address: Option<TrunkAddress>,
-    pub domain: Option<String>,
-    pub user: Option<String>,
-    pub password: Option<Secret>,
+    #[serde(deserialize_with = "json::from_nullable_text")]
+    pub domain: Option<Option<Domain>>,
+    #[serde(deserialize_with = "json::from_nullable_text")]
+    pub user: Option<Option<TrunkUser>>,
+    #[serde(deserialize_with = "json::from_given_text")]
+    pub password: Option<Password>,
+    #[serde(rename = "register", deserialize_with = "json::given")]
     pub registers: Option<bool>,
+    #[serde(deserialize_with = "json::given")]
     pub mobile: Option<bool>,
+    #[serde(deserialize_with = "json::from_nullable_text")]
     pub caller_id: Option<Option<OutsideNumber>>,
+    #[serde(deserialize_with = "json::from_given_text")]
     pub identity: Option<TrunkIdentity>,
+    #[serde(deserialize_with = "json::from_given_texts")]
     pub sources: Option<Vec<TrunkSource>>,
 }
 
@@ -49,8 +62,10 @@ impl Store {
     }
 
     pub async fn set_trunk(&self, actor: &Actor, name: &TrunkName, change: TrunkChange) -> Result<()> {
-        let sealed = change.password.as_ref().map(|password| self.keys.seal_for_trunk(name, password));
+        let sealed = change.password.as_ref().map(|password| self.keys.seal_for_trunk(name, password.as_secret()));
         let caller_id = change.caller_id.as_ref().map(|number| number.as_ref().map_or("", OutsideNumber::as_str));
+        let domain = change.domain.as_ref().map(|domain| domain.as_ref().map_or("", Domain::as_str));
+        let user = change.user.as_ref().map(|user| user.as_ref().map_or("", TrunkUser::as_str));
         let mut tx = self.begin().await?;
         let done = sqlx::query(
             "UPDATE trunk SET address = COALESCE($2, address), domain = NULLIF(COALESCE($3, domain), ''),
@@ -61,8 +76,8 @@ impl Store {
         )
         .bind(name.to_string())
         .bind(change.address.as_ref().map(TrunkAddress::to_string))
-        .bind(change.domain.as_deref())
-        .bind(change.user.as_deref())
+        .bind(domain)
+        .bind(user)
         .bind(sealed)
         .bind(change.registers.map(i64::from))
         .bind(change.mobile.map(i64::from))
@@ -108,17 +123,17 @@ impl Store {
 
 impl TrunkChange {
     fn described(&self) -> String {
+        fn or_none<T: ToString>(given: &Option<Option<T>>) -> Option<String> {
+            given.as_ref().map(|value| value.as_ref().map(T::to_string).unwrap_or_default())
+        }
         let words = [
             ("--address", self.address.as_ref().map(TrunkAddress::to_string)),
-            ("--domain", self.domain.clone()),
-            ("--user", self.user.clone()),
+            ("--domain", or_none(&self.domain)),
+            ("--user", or_none(&self.user)),
             ("--password", self.password.as_ref().map(|_| String::new())),
             ("--register", self.registers.map(|on| on.to_string())),
             ("--mobile", self.mobile.map(|on| on.to_string())),
-            (
-                "--caller-id",
-                self.caller_id.as_ref().map(|number| number.as_ref().map_or_else(String::new, |n| n.to_string())),
-            ),
+            ("--caller-id", or_none(&self.caller_id)),
             ("--identity", self.identity.map(|identity| identity.to_string())),
             ("--source", self.sources.as_deref().map(joined)),
         ];

@@ -123,11 +123,11 @@ async fn store(folder: &std::path::Path) -> Store {
     let url = format!("sqlite:{}", folder.join("sasayaki.db").display());
     let store = Store::open(Options::new(url, folder, folder.join("pepper.key"), "localhost")).await.unwrap();
     let account = NewAccount {
-        login: "boss".to_owned(),
+        login: "boss".parse().unwrap(),
         role: Role::Supervisor,
-        name: String::new(),
+        name: "".parse().unwrap(),
         extension: None,
-        password: Secret::new("web-secret"),
+        password: "web-secret".parse().unwrap(),
     };
     store.add_account(&Actor::cli(), account).await.unwrap();
     store.set_dial_id(&Actor::cli(), "boss", DIAL_ID, Secret::new("271828")).await.unwrap();

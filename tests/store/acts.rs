@@ -1,7 +1,7 @@
 use crate::rig::*;
 use sasayaki::{
     access::right::{CallCenter, Grant, Rule},
-    model::{Level, Mode, ModeSet, Refusal, Resource, Secret, ToneAudience, Trunk, TrunkIdentity},
+    model::{DigestName, Level, Mode, ModeSet, Refusal, Resource, Secret, ToneAudience, Trunk, TrunkIdentity},
     store::{
         AccountChange, BindingChange, BindingRow, Change, ExtensionChange, Options, SettingKey, Store, StoreError,
         TrunkChange,
@@ -56,16 +56,16 @@ async fn secrets_open_again_and_tell_a_changed_realm(place: Place) {
 
     let moved = Store::open(Options { realm: "example.com".to_owned(), ..place.options() }).await.unwrap();
     assert!(!moved.realm_matches().await.unwrap());
-    let change = ExtensionChange { password: Some(Secret::new(PHONE_PASSWORD)), ..Default::default() };
+    let change = ExtensionChange { password: Some(PHONE_PASSWORD.parse().unwrap()), ..Default::default() };
     moved.set_extension(&actor(), &number("4001"), change).await.unwrap();
     assert!(moved.realm_matches().await.unwrap(), "a password given anew is for the new realm");
     let renewed = moved.directory().await.unwrap().remove(0);
     assert!(!renewed.ha1_md5.matches(&entry.ha1_md5));
 
     let change = ExtensionChange {
-        name: Some("受付".to_owned()),
+        name: Some("受付".parse().unwrap()),
         protected: Some(true),
-        digest: Some(vec!["SHA-256".to_owned()]),
+        digest: Some(vec![DigestName::Sha256]),
         ..Default::default()
     };
     moved.set_extension(&actor(), &number("4001"), change).await.unwrap();
@@ -185,8 +185,8 @@ async fn trunks_are_kept_and_their_passwords_sealed(place: Place) {
     assert!(!contains(&place.everything().await, "trunk-secret-5"));
 
     let change = TrunkChange {
-        domain: Some("carrier.example".to_owned()),
-        user: Some(String::new()),
+        domain: Some("carrier.example".parse().ok()),
+        user: Some("".parse().ok()),
         registers: Some(false),
         caller_id: Some(None),
         sources: Some(vec![]),

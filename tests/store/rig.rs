@@ -107,19 +107,19 @@ pub fn extension(text: &str) -> NewExtension {
     NewExtension {
         srtp: SrtpPolicy::default(),
         number: number(text),
-        name: "窓口".to_owned(),
+        name: "窓口".parse().unwrap(),
         protected: false,
-        password: Secret::new(PHONE_PASSWORD),
+        password: PHONE_PASSWORD.parse().unwrap(),
     }
 }
 
 pub fn account(login: &str) -> NewAccount {
     NewAccount {
-        login: login.to_owned(),
+        login: login.parse().unwrap(),
         role: Role::Supervisor,
-        name: "佐藤".to_owned(),
+        name: "佐藤".parse().unwrap(),
         extension: None,
-        password: Secret::new(WEB_PASSWORD),
+        password: WEB_PASSWORD.parse().unwrap(),
     }
 }
 

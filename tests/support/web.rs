@@ -73,8 +73,12 @@ impl Browser {
 
     /// An order to the interface, as a script of a page would give it.
     pub fn json(&mut self, path: &str, body: &str) -> Page {
+        self.send_json("POST", path, body)
+    }
+
+    pub fn send_json(&mut self, method: &str, path: &str, body: &str) -> Page {
         let head = format!("Content-Type: application/json\r\nX-CSRF-Token: {}\r\n", self.csrf());
-        self.request("POST", path, &head, body)
+        self.request(method, path, &head, body)
     }
 
     /// A stream of events, read until it says `wanted`: what it said till then.
@@ -113,6 +117,11 @@ fn is_stream(answer: &str) -> bool {
 }
 
 impl Page {
+    /// The body as JSON.
+    pub fn value(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         let lines = self.head.lines().filter_map(|line| line.split_once(':'));
         lines.filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).next()

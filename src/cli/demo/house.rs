@@ -197,7 +197,7 @@ async fn open_store(folder: &Path) -> anyhow::Result<Store> {
 }
 
 async fn add_extension(store: &Store, number: &str, name: &str, password: &Secret) -> anyhow::Result<()> {
-    let (name, password) = (name.to_owned(), password.clone());
+    let (name, password) = (name.parse()?, password.clone().try_into()?);
     let new = NewExtension { number: number.parse()?, name, protected: false, password, srtp: SrtpPolicy::default() };
     Ok(store.add_extension(&Actor::cli(), new).await?)
 }
@@ -206,11 +206,11 @@ async fn add_extension(store: &Store, number: &str, name: &str, password: &Secre
 async fn add_supervisor(store: &Store, login: &str, extension: &str, keys: &Keys) -> anyhow::Result<()> {
     let actor = Actor::cli();
     let account = NewAccount {
-        login: login.to_owned(),
+        login: login.parse()?,
         role: Role::Supervisor,
-        name: login.to_owned(),
+        name: login.parse()?,
         extension: Some(extension.parse()?),
-        password: keys.password.clone(),
+        password: keys.password.clone().try_into()?,
     };
     store.add_account(&actor, account).await?;
     store.set_dial_id(&actor, login, keys.dial_id.expose(), keys.password.clone()).await?;

@@ -3,7 +3,7 @@
 use super::phone::Pair;
 use crate::{
     cli::office,
-    model::{Entropy, Secret, SrtpPolicy},
+    model::{Entropy, Name, Secret, SrtpPolicy},
     store::{self, Actor, NewExtension, Store, keys::os_random},
 };
 use anyhow::{Context, bail};
@@ -108,8 +108,8 @@ async fn add_phones(folder: &Path, pairs: usize, password: &Secret) -> anyhow::R
     let url = format!("sqlite:{}", data.join("sasayaki.db").display());
     let store = Store::open(store::Options::new(&url, &data, data.join("pepper.key"), DOMAIN)).await?;
     for number in [CALLERS, CALLEES].into_iter().flat_map(|first| first..first + pairs) {
-        let (number, password) = (number.to_string().parse()?, password.clone());
-        let new = NewExtension { number, name: String::new(), protected: false, password, srtp: SrtpPolicy::Off };
+        let (number, password) = (number.to_string().parse()?, password.clone().try_into()?);
+        let new = NewExtension { number, name: Name::default(), protected: false, password, srtp: SrtpPolicy::Off };
         store.add_extension(&Actor::cli(), new).await?;
     }
     store.close().await;

@@ -1,13 +1,15 @@
 //! Texts that people choose: bounded, and harmless to print.
 
+use super::Secret;
 use std::{fmt, str::FromStr};
 
 const MAX_NAME_CHARS: usize = 64;
 const MAX_LOGIN_CHARS: usize = 64;
 const MAX_DOMAIN_BYTES: usize = 253;
+const MAX_PASSWORD_BYTES: usize = 256;
 
 /// A name for people to read; may be empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Name(String);
 
 /// What an account is called: no spaces, no control characters.
@@ -16,7 +18,7 @@ pub struct Login(String);
 
 /// What a call centre is called: no spaces, no control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CallCenterName(Login);
+pub struct CallCenterName(String);
 
 /// Keypad digits that name a person: 1 to 32.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,53 +30,75 @@ pub struct Domain(String);
 
 /// The name of an account at a trunk, as it stands in a SIP URI; may be empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account(String);
+pub struct TrunkUser(String);
+
+/// A password as a person chooses it: 1 to 256 bytes, no control characters. As silent as any `Secret`.
+#[derive(Clone)]
+pub struct Password(Secret);
 
 #[derive(Debug, thiserror::Error)]
 #[error("expected {0}")]
 pub struct Unusable(&'static str);
 
-impl Name {
-    pub fn into_string(self) -> String {
-        self.0
-    }
-}
+macro_rules! read {
+    ($($text:ident),+) => {$(
+        impl $text {
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
 
-impl Login {
-    pub fn as_str(&self) -> &str {
+            pub fn into_string(self) -> String {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $text {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    )+};
+}
+read!(Name, Login, CallCenterName, DialId, Domain, TrunkUser);
+
+macro_rules! may_be_empty {
+    ($($text:ident),+) => {$(
+        impl $text {
+            /// `None`: it is empty.
+            pub fn into_option(self) -> Option<String> {
+                Some(self.0).filter(|text| !text.is_empty())
+            }
+        }
+    )+};
+}
+may_be_empty!(Domain, TrunkUser);
+
+impl Password {
+    pub fn as_secret(&self) -> &Secret {
         &self.0
     }
-}
 
-impl CallCenterName {
-    pub fn as_str(&self) -> &str {
-        self.0.as_str()
-    }
-}
-
-impl DialId {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Domain {
-    pub fn into_string(self) -> String {
+    pub fn into_secret(self) -> Secret {
         self.0
     }
+}
 
-    pub fn into_option(self) -> Option<String> {
-        Some(self.0).filter(|text| !text.is_empty())
+impl TryFrom<Secret> for Password {
+    type Error = Unusable;
+
+    fn try_from(secret: Secret) -> Result<Self, Unusable> {
+        let text = secret.expose();
+        let usable = (1..=MAX_PASSWORD_BYTES).contains(&text.len()) && !text.contains(char::is_control);
+        let expected = "1 to 256 bytes, none of them a control character";
+        if usable { Ok(Self(secret)) } else { Err(Unusable(expected)) }
     }
 }
 
-impl Account {
-    pub fn into_string(self) -> String {
-        self.0
-    }
+impl FromStr for Password {
+    type Err = Unusable;
 
-    pub fn into_option(self) -> Option<String> {
-        Some(self.0).filter(|text| !text.is_empty())
+    fn from_str(text: &str) -> Result<Self, Unusable> {
+        Secret::new(text).try_into()
     }
 }
 
@@ -88,7 +112,7 @@ impl FromStr for Domain {
     }
 }
 
-impl FromStr for Account {
+impl FromStr for TrunkUser {
     type Err = Unusable;
 
     fn from_str(text: &str) -> Result<Self, Unusable> {
@@ -122,7 +146,7 @@ impl FromStr for CallCenterName {
     type Err = Unusable;
 
     fn from_str(text: &str) -> Result<Self, Unusable> {
-        text.parse().map(Self)
+        text.parse().map(|Login(name)| Self(name))
     }
 }
 
@@ -135,14 +159,14 @@ impl FromStr for DialId {
     }
 }
 
-impl fmt::Display for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl fmt::Display for CallCenterName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+    #[test]
+    fn an_empty_an_endless_and_a_commanding_password_are_refused() {
+        let usable = |text: &str| text.parse::<Password>().is_ok();
+        assert!(usable("pass word ") && usable(&"x".repeat(MAX_PASSWORD_BYTES)));
+        assert!(!usable("") && !usable("tab\tbed") && !usable(&"x".repeat(MAX_PASSWORD_BYTES + 1)));
     }
 }

@@ -57,6 +57,9 @@ impl From<NotDone> for Problem {
             }
             (
                 StoreError::Database(_)
+                | StoreError::Unreachable(_)
+                | StoreError::DiskFull
+                | StoreError::ReadOnly
                 | StoreError::UnknownScheme
                 | StoreError::NewerSchema { .. }
                 | StoreError::WrongKeyFile

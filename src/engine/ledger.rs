@@ -1,13 +1,14 @@
 //! The one who keeps the records of calls, for as long as they are to be kept. Not the scribe: calls are many, and the trail
 //! never waits behind them.
 
-use super::{
-    clock,
-    tries::{TRIES, tried},
-};
+use super::clock;
 use crate::{model::CallNote, store::Store};
 use std::time::Duration;
-use tokio::{sync::mpsc, task::JoinHandle, time::interval};
+use tokio::{
+    sync::mpsc,
+    task::JoinHandle,
+    time::{interval, sleep},
+};
 
 /// How many rows may wait; more are lost.
 const MAX_WAITING: usize = 8192;
@@ -20,6 +21,13 @@ const FORGET_EVERY: Duration = Duration::from_secs(3600);
 
 /// How many calls are forgotten together; between two such pieces rows are written.
 const MAX_FORGOTTEN: u32 = 500;
+
+/// How long after a failure the store is tried again, and how often when the engine stops.
+const PAUSE: Duration = Duration::from_millis(500);
+const LAST_TRIES: u32 = 4;
+
+/// What the store refuses so often it will never take.
+const MOST_TRIES: u32 = 100_000;
 
 pub struct Ledger(mpsc::Sender<CallNote>);
 
@@ -42,7 +50,6 @@ impl Ledger {
 }
 
 async fn keep_all(store: Store, mut notes: mpsc::Receiver<CallNote>, remembered: Option<Duration>) {
-    let mut tries = TRIES;
     let mut together = Vec::with_capacity(MAX_AT_ONCE);
     let mut forgetting = interval(FORGET_EVERY);
     loop {
@@ -52,8 +59,7 @@ async fn keep_all(store: Store, mut notes: mpsc::Receiver<CallNote>, remembered:
                 if received == 0 {
                     return;
                 }
-                // After rows were lost the next get one try, until the store is back.
-                tries = if keep(&store, &together, tries).await { TRIES } else { 1 };
+                keep(&store, &together, || notes.is_closed()).await;
                 together.clear();
             }
             _ = forgetting.tick() => {
@@ -78,12 +84,24 @@ async fn forget(store: &Store, remembered: Option<Duration>) -> bool {
     }
 }
 
-async fn keep(store: &Store, notes: &[CallNote], tries: u32) -> bool {
-    let kept = tried(tries, || store.keep_calls(notes)).await;
-    if let Err(error) = &kept {
-        tracing::error!(event = "call-record-lost", %error, rows = notes.len(), "call records could not be written");
+/// Rows wait until the store takes them; those that come meanwhile wait behind them. Who is `stopping` cannot wait for ever.
+async fn keep(store: &Store, notes: &[CallNote], stopping: impl Fn() -> bool) {
+    let mut tries = 0;
+    while let Err(error) = store.keep_calls(notes).await {
+        tries += 1;
+        if tries >= if stopping() { LAST_TRIES } else { MOST_TRIES } {
+            tracing::error!(event = "call-record-lost", %error, rows = notes.len(), "call records could not be written");
+            return;
+        }
+        if tries == 1 {
+            tracing::error!(event = "call-records-wait", %error, "call records wait to be written");
+        }
+        #[expect(clippy::disallowed_methods, reason = "a store tells nobody when it is back")]
+        sleep(PAUSE).await;
     }
-    kept.is_ok()
+    if tries > 0 {
+        tracing::info!(event = "call-records-written", "the call records are complete again");
+    }
 }
 
 #[cfg(test)]

@@ -21,7 +21,6 @@ mod scribe;
 mod selftest;
 mod snapshot;
 mod socket;
-mod tries;
 mod trunks;
 mod work;
 

@@ -113,6 +113,7 @@ pub struct Engine {
     selftest: Option<Interval>,
     testing: bool,
     entropy: Entropy,
+    watch: clock::Watch,
     reading: Reading,
     reading_trunks: Reading,
     addresses: Addresses,
@@ -236,6 +237,7 @@ impl Engine {
             selftest: options.selftest_every.map(|every| interval_at((clock::now().instant + every).into(), every)),
             testing: false,
             entropy,
+            watch: clock::Watch::new(clock::now()),
             reading: Reading::Done,
             reading_trunks: Reading::Failed,
             addresses: Addresses::default(),
@@ -325,7 +327,10 @@ impl Engine {
         let wake = self.poll_timeout().unwrap_or_else(|| clock::now().instant + LONGEST_SLEEP);
         tokio::select! {
             Some(inbound) = self.inbound.recv() => self.receive(inbound),
-            Some(event) = self.media_events.recv() => self.switch.media_event(clock::now(), event),
+            Some(event) = self.media_events.recv() => {
+                let now = self.now();
+                self.switch.media_event(now, event);
+            }
             Some(done) = self.work_done.recv() => self.take(done),
             Some(asked) = self.asked.recv() => self.asked(asked),
             Some(changes) = self.news.recv() => self.changed(&changes),
@@ -333,10 +338,21 @@ impl Engine {
             () = tick(&mut self.selftest) => self.test_itself(None),
             () = sleep_until(wake.into()) => {}
         }
-        let now = clock::now();
+        let now = self.now();
         self.switch.handle_timeout(now);
         self.desk.handle_timeout(now.instant);
         self.carry_out(now);
+    }
+
+    /// What the clocks say. One that was set is told of before anything is judged by it.
+    fn now(&mut self) -> Now {
+        let now = clock::now();
+        if let Some(by_ms) = self.watch.look(now) {
+            tracing::warn!(event = "clock-set", by_ms, "the wall clock was set: calls and registrations go on");
+            self.switch.clock_was_set(by_ms);
+            self.desk.clock_was_set(by_ms);
+        }
+        now
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -344,7 +360,7 @@ impl Engine {
     }
 
     fn receive(&mut self, inbound: Inbound) {
-        let now = clock::now();
+        let now = self.now();
         match inbound {
             Inbound::Message { flow, bytes } => self.switch.receive(now, flow, &bytes),
             Inbound::Failed { flow } => self.switch.transport_failed(now, flow),
@@ -433,7 +449,7 @@ impl Engine {
     }
 
     fn take(&mut self, done: Done) {
-        let now = clock::now();
+        let now = self.now();
         match done {
             Done::Reply(leg, reply) => {
                 let calls = self.switch.calls();

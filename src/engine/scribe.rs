@@ -1,17 +1,15 @@
 //! The one who writes for the engine, in the order in which things happened: audit rows and registrations.
 
-use super::{
-    clock,
-    tries::{TRIES, tried},
-};
+use super::clock;
 use crate::{
     model::AuditEvent,
-    store::{BindingChange, Store},
+    store::{self, BindingChange, Store},
 };
-use std::future::Future;
+use std::{collections::VecDeque, future::Future, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
+    time::{Instant, sleep, sleep_until},
 };
 
 /// How many pages may lie on the desk.
@@ -19,6 +17,12 @@ const MAX_WAITING: usize = 8192;
 
 /// How many of these places a start leaves free, so that what has begun can always be ended.
 const KEPT_FOR_ENDS: usize = 4096;
+
+/// How long after a failure the store is tried again.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// How often it is tried when the engine stops.
+const LAST_TRIES: u32 = 4;
 
 pub struct Scribe(mpsc::Sender<Page>);
 
@@ -69,33 +73,115 @@ impl Scribe {
 }
 
 async fn write_all(store: Store, mut pages: mpsc::Receiver<Page>) {
-    // After a row was lost each gets one try, until the store is back.
-    let mut tries = TRIES;
-    while let Some(page) = pages.recv().await {
+    let mut overdue = Overdue::default();
+    loop {
+        let page = tokio::select! {
+            page = pages.recv() => page,
+            () = overdue.due() => {
+                overdue.write(&store).await;
+                continue;
+            }
+        };
         match page {
-            Page::Audit { at_ms, rows, written: Some(written) } => {
-                let done = append(&store, at_ms, &rows, 1).await;
+            Some(Page::Audit { at_ms, rows, written: Some(written) }) => {
                 // Whoever asked may be gone; the row stands all the same.
-                let _ = written.send(done);
+                let _ = written.send(begin(&store, at_ms, &rows, &mut overdue).await);
             }
-            Page::Audit { at_ms, rows, written: None } => {
-                tries = if append(&store, at_ms, &rows, tries).await { TRIES } else { 1 };
+            Some(Page::Audit { at_ms, rows, written: None }) => {
+                overdue.add(at_ms, rows);
+                overdue.write_if_due(&store).await;
             }
-            Page::Binding(change) => {
+            Some(Page::Binding(change)) => {
                 if let Err(error) = store.apply_bindings(&[change]).await {
                     tracing::error!(%error, "a registration could not be kept");
                 }
             }
+            None => return overdue.write_at_last(&store).await,
         }
     }
 }
 
-async fn append(store: &Store, at_ms: u64, rows: &[AuditEvent], tries: u32) -> bool {
-    let written = tried(tries, || store.append_audit(at_ms, rows)).await;
+/// A start is written now or not at all, and never before what happened earlier.
+async fn begin(store: &Store, at_ms: u64, rows: &[AuditEvent], overdue: &mut Overdue) -> bool {
+    overdue.write_if_due(store).await;
+    if !overdue.rows.is_empty() {
+        return false;
+    }
+    let written = store.append_audit(at_ms, rows).await;
     if let Err(error) = &written {
-        tracing::error!(event = "audit-lost", %error, rows = rows.len(), "audit rows could not be written");
+        tracing::error!(event = "audit-refused", %error, "what cannot be written down does not begin");
     }
     written.is_ok()
+}
+
+/// What has happened and is not yet written down, oldest first, while the store is away.
+#[derive(Default)]
+struct Overdue {
+    rows: VecDeque<(u64, Vec<AuditEvent>)>,
+    /// When the store, which has failed, is tried again.
+    again: Option<Instant>,
+}
+
+impl Overdue {
+    fn add(&mut self, at_ms: u64, rows: Vec<AuditEvent>) {
+        if self.rows.len() < MAX_WAITING {
+            self.rows.push_back((at_ms, rows));
+        } else {
+            tracing::error!(event = "audit-lost", rows = rows.len(), "the store has been away too long");
+        }
+    }
+
+    /// Ready when the store, which has failed, is to be tried again.
+    async fn due(&self) {
+        match self.again {
+            Some(again) => sleep_until(again).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn write_if_due(&mut self, store: &Store) {
+        if self.again.is_none_or(|again| again <= clock::now().instant.into()) {
+            self.write(store).await;
+        }
+    }
+
+    async fn write(&mut self, store: &Store) {
+        match self.try_to_write(store).await {
+            Ok(()) => {
+                if self.again.take().is_some() {
+                    tracing::info!(event = "audit-written", "the trail is complete again");
+                }
+            }
+            Err(error) => {
+                if self.again.is_none() {
+                    let rows = self.rows.len();
+                    tracing::error!(event = "audit-waits", %error, rows, "rows of the trail wait to be written");
+                }
+                self.again = Some((clock::now().instant + PAUSE).into());
+            }
+        }
+    }
+
+    async fn try_to_write(&mut self, store: &Store) -> store::Result<()> {
+        while let Some((at_ms, rows)) = self.rows.front() {
+            store.append_audit(*at_ms, rows).await?;
+            self.rows.pop_front();
+        }
+        Ok(())
+    }
+
+    /// The engine stops: it cannot wait for ever.
+    async fn write_at_last(&mut self, store: &Store) {
+        for _ in 0..LAST_TRIES {
+            self.write(store).await;
+            if self.rows.is_empty() {
+                return;
+            }
+            #[expect(clippy::disallowed_methods, reason = "a store tells nobody when it is back")]
+            sleep(PAUSE).await;
+        }
+        tracing::error!(event = "audit-lost", rows = self.rows.len(), "the store did not come back before the end");
+    }
 }
 
 #[cfg(test)]

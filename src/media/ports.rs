@@ -1,6 +1,7 @@
 //! Which sockets a leg gets: an even port for RTP and the odd one above it for RTCP (RFC 3550 §11).
 
 use super::LegSockets;
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     io,
@@ -16,6 +17,8 @@ pub enum PortsError {
     NoPair { first: u16, last: u16 },
     #[error("every RTP port in {first}–{last} of {listen} is in use: a wider [rtp] ports would help")]
     NoneFree { listen: IpAddr, first: u16, last: u16 },
+    #[error("this process may open no more files: raise its limit (LimitNOFILE of the service, or `ulimit -n`)")]
+    NoDescriptors,
     #[error("RTP port {port} of {listen} cannot be bound: {cause}")]
     Unusable { listen: IpAddr, port: u16, cause: io::Error },
 }
@@ -48,6 +51,7 @@ impl Ports {
             match bind_pair(address) {
                 Ok(sockets) => return Ok((address, sockets)),
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                Err(error) if lacks_descriptors(&error) => return Err(PortsError::NoDescriptors),
                 Err(cause) => return Err(PortsError::Unusable { listen: self.listen, port, cause }),
             }
         }
@@ -59,6 +63,11 @@ impl Ports {
 fn bind_pair(rtp: SocketAddr) -> io::Result<LegSockets> {
     let rtcp = SocketAddr::new(rtp.ip(), rtp.port() + 1);
     Ok(LegSockets { rtp: bind(rtp)?, rtcp: bind(rtcp)? })
+}
+
+/// Of this process, or of the whole system.
+fn lacks_descriptors(error: &io::Error) -> bool {
+    [Errno::MFILE, Errno::NFILE].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 fn bind(address: SocketAddr) -> io::Result<UdpSocket> {

@@ -133,6 +133,15 @@ impl Registrar {
         self.changes.pop_front()
     }
 
+    /// The clock goes on from elsewhere: who stands here stays as long as was granted.
+    pub fn clock_was_set(&mut self, by_ms: i64) {
+        for binding in self.bindings.values_mut().flatten() {
+            binding.expires_at_unix_ms = binding.expires_at_unix_ms.saturating_add_signed(by_ms);
+            self.changes.push_back(Change::Upsert(binding.clone()));
+        }
+        self.sweep_at = self.sweep_at.map(|at| at.saturating_add_signed(by_ms));
+    }
+
     /// When the next binding may expire.
     pub fn poll_timeout(&self) -> Option<u64> {
         self.sweep_at

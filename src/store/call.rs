@@ -134,7 +134,7 @@ impl Store {
              ended_at_ms, cause, ended_by, sip_status, caller_codec, callee_codec)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
              ON CONFLICT (id) DO UPDATE SET caller = excluded.caller, caller_trunk = excluded.caller_trunk,
-             callee = excluded.callee, callee_trunk = excluded.callee_trunk, answered_at_ms = excluded.answered_at_ms,
+             callee = excluded.callee, callee_trunk = excluded.callee_trunk, begun_at_ms = excluded.begun_at_ms, answered_at_ms = excluded.answered_at_ms,
              ended_at_ms = excluded.ended_at_ms, cause = excluded.cause, ended_by = excluded.ended_by,
              sip_status = excluded.sip_status, caller_codec = excluded.caller_codec, callee_codec = excluded.callee_codec",
         )

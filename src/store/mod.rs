@@ -49,6 +49,7 @@ use crate::access::password::Weakness;
 use crate::model::{AccountId, AuditEvent, AuditKind, ExtensionNumber, IdMaker, NodeId, Outcome};
 use sqlx::{Any, AnyPool, Transaction};
 use std::{
+    io::ErrorKind,
     sync::{Arc, Mutex, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -82,8 +83,14 @@ pub struct Actor {
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error("the store does not answer: {0}")]
-    Database(#[from] sqlx::Error),
+    #[error("the database has failed: {0}")]
+    Database(#[source] sqlx::Error),
+    #[error("the database cannot be reached: {0}; when its server answers again, all goes on by itself")]
+    Unreachable(#[source] sqlx::Error),
+    #[error("there is no room left for the database: free some on its disk, and all goes on by itself")]
+    DiskFull,
+    #[error("the database may only be read: let the user that runs sasayaki write to it (file and folder, or server)")]
+    ReadOnly,
     #[error("the store's URL must begin with sqlite: or postgres:")]
     UnknownScheme,
     #[error("the store was written by a newer version (schema {found}, this one knows {known}): upgrade this program")]
@@ -106,6 +113,42 @@ pub enum StoreError {
     TamperedTrail,
     #[error("too many passwords are being checked: try again")]
     Busy,
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Io(told) if told.kind() == ErrorKind::StorageFull => StoreError::DiskFull,
+            sqlx::Error::Io(told)
+                if [ErrorKind::ReadOnlyFilesystem, ErrorKind::PermissionDenied].contains(&told.kind()) =>
+            {
+                StoreError::ReadOnly
+            }
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => StoreError::Unreachable(error),
+            sqlx::Error::Database(told) => match told.code().as_deref().and_then(trouble) {
+                Some(trouble) => trouble,
+                None => StoreError::Database(error),
+            },
+            _ => StoreError::Database(error),
+        }
+    }
+}
+
+/// What the databases' codes say that an administrator can mend: SQLite's are numbers whose lowest byte names the kind,
+/// PostgreSQL's have five characters.
+fn trouble(code: &str) -> Option<StoreError> {
+    const SQLITE_READONLY: u32 = 8;
+    const SQLITE_FULL: u32 = 13;
+    match code {
+        "25006" => Some(StoreError::ReadOnly),
+        "53100" => Some(StoreError::DiskFull),
+        _ if code.len() == 5 => None,
+        _ => match code.parse::<u32>().ok()? & 0xff {
+            SQLITE_READONLY => Some(StoreError::ReadOnly),
+            SQLITE_FULL => Some(StoreError::DiskFull),
+            _ => None,
+        },
+    }
 }
 
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -204,7 +247,7 @@ fn no_such(what: &'static str, name: impl ToString) -> StoreError {
 fn taken(error: sqlx::Error, what: &'static str, name: impl ToString) -> StoreError {
     match error.as_database_error() {
         Some(database) if database.is_unique_violation() => StoreError::Taken { what, name: name.to_string() },
-        Some(_) | None => StoreError::Database(error),
+        Some(_) | None => error.into(),
     }
 }
 
@@ -212,6 +255,6 @@ fn taken(error: sqlx::Error, what: &'static str, name: impl ToString) -> StoreEr
 fn extension_exists_or(number: Option<&ExtensionNumber>, error: sqlx::Error) -> StoreError {
     match (error.as_database_error(), number) {
         (Some(database), Some(number)) if database.is_foreign_key_violation() => no_such("extension", number),
-        (Some(_) | None, _) => StoreError::Database(error),
+        (Some(_) | None, _) => error.into(),
     }
 }

@@ -135,6 +135,12 @@ async fn connect(dialect: Dialect, url: &str) -> Result<AnyPool> {
     let pool = AnyPoolOptions::new().max_connections(MAX_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
     // sqlx 0.9.0 looks for old connections in a task that may spin for ever (transact-rs/sqlx#3645): ours do not age.
     let pool = pool.idle_timeout(None).max_lifetime(None);
+    // When SQLite ends a transaction by itself, as on a full disk, sqlx 0.9.0 takes it for open and begins no other: such a
+    // connection is closed.
+    let pool = pool.before_acquire(|connection, _| {
+        let is_free = !connection.is_in_transaction();
+        Box::pin(async move { Ok(is_free) })
+    });
     match dialect {
         Dialect::Postgres => Ok(pool.connect(url).await?),
         Dialect::Sqlite => {

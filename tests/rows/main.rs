@@ -14,6 +14,7 @@ mod access;
 mod dialling;
 mod door;
 mod errors;
+mod faults;
 mod guidance;
 mod hearing;
 mod hold;

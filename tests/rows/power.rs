@@ -7,7 +7,7 @@ use crate::{
 };
 use sasayaki::{model::Prompt, phone::Phone, store::keys::os_random};
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
-use std::{env, sync::Arc};
+use std::{env, net::SocketAddr, sync::Arc};
 use ulid::Ulid;
 
 /// As INTERFACE and the manual say: five failures lock an ID for the phone they came from.
@@ -117,18 +117,45 @@ fn accounts_rights_and_trail_survive_a_power_cut_in_the_middle_of_a_session() {
     row(survives_a_power_cut(Office::alone(PATIENT)));
 }
 
+/// A fresh database on the PostgreSQL server of the tests.
+pub struct Database {
+    /// With the name of another database at its end.
+    server: String,
+    pub name: String,
+}
+
+impl Database {
+    pub async fn create() -> Self {
+        let server = env::var("SASAYAKI_TEST_POSTGRES")
+            .expect("no PostgreSQL to test on: run `tests/postgres cargo test --test rows`");
+        let unique = Ulid::from(u128::from_be_bytes(os_random()[..16].try_into().unwrap()));
+        let database = Self { server, name: format!("rows_{unique}").to_lowercase() };
+        database.tell_server(&format!("CREATE DATABASE {}", database.name)).await;
+        database
+    }
+
+    pub async fn tell_server(&self, statement: &str) {
+        sqlx::any::install_default_drivers();
+        let mut connection = AnyConnection::connect(&self.server).await.unwrap();
+        connection.execute(AssertSqlSafe(statement.to_owned())).await.unwrap();
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        let after_user = self.server.rsplit('@').next().unwrap();
+        after_user.split('/').next().unwrap().parse().unwrap()
+    }
+
+    /// What makes an engine use it, by that address.
+    pub fn config(&self, address: SocketAddr) -> String {
+        format!("{PATIENT}[store]\nurl = \"postgres://postgres@{address}/{}\"\n", self.name)
+    }
+}
+
 #[test]
 fn a_whole_session_on_postgresql_survives_a_power_cut_as_well() {
-    let server = env::var("SASAYAKI_TEST_POSTGRES")
-        .expect("no PostgreSQL to test on: run `tests/postgres cargo test --test rows`");
     row(async {
-        let name = format!("rows_{}", Ulid::from(u128::from_be_bytes(os_random()[..16].try_into().unwrap())));
-        sqlx::any::install_default_drivers();
-        let mut connection = AnyConnection::connect(&server).await.unwrap();
-        connection.execute(AssertSqlSafe(format!("CREATE DATABASE {}", name.to_lowercase()))).await.unwrap();
-        let (host, _) = server.rsplit_once('/').unwrap();
-        let store = format!("{PATIENT}[store]\nurl = \"{host}/{}\"\n", name.to_lowercase());
-        let engine = running(&store);
+        let database = Database::create().await;
+        let engine = running(&database.config(database.address()));
         assert!(!engine.folder().join("data/sasayaki.db").exists(), "the other database is not in use");
         survives_a_power_cut(Office::within(Arc::new(engine))).await;
     });

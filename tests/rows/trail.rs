@@ -37,7 +37,7 @@ fn x3_a_session_that_cannot_be_written_down_does_not_start_and_all_else_goes_on(
         press(&supervisor, &format!("{}#", office.agent())).await;
         ear.hears(&[Prompt::Error, Prompt::Extension]).await;
         assert_eq!(office.engine.sessions().len(), 1, "the one that had begun");
-        assert!(office.engine.log().contains("event=\"audit-lost\""));
+        assert!(office.engine.log().contains("event=\"audit-refused\""));
         let done = office.engine.run(&["extension", "add", "55555", "--password-stdin"], "phone-secret");
         assert_eq!(done.status.code(), Some(1), "an administrator's act neither");
         // Who was talking and listening hears as before.

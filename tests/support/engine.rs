@@ -88,8 +88,14 @@ impl Engine {
 
     /// Starts it, and waits until it answers OPTIONS.
     pub fn start(&mut self) {
+        self.start_in(&[]);
+    }
+
+    /// The same, with these in its environment.
+    pub fn start_in(&mut self, environment: &[(&str, &str)]) {
         let log = File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
         let mut command = self.command(&["serve"]);
+        command.envs(environment.iter().copied());
         command.stdout(log.try_clone().unwrap()).stderr(log);
         let mut peer = Peer::spawn(&mut command);
         let answers = within(START_LIMIT, || {

@@ -5,10 +5,12 @@
 
 pub mod audio;
 pub mod baresip;
+pub mod disk;
 pub mod engine;
 pub mod kamailio;
 pub mod linphone;
 pub mod port;
+pub mod proxy;
 pub mod sipp;
 pub mod web;
 

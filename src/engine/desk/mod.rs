@@ -230,6 +230,15 @@ impl Desk {
         self.befall(now, |view| view.id == id, Happening::RightLost);
     }
 
+    /// The wall clock was set: no session is older or younger for it.
+    pub fn clock_was_set(&mut self, by_ms: i64) {
+        for guest in self.guests.values_mut() {
+            if let Stage::Spying { view, .. } = &mut guest.stage {
+                view.since_unix_ms = view.since_unix_ms.saturating_add_signed(by_ms);
+            }
+        }
+    }
+
     pub fn shut_down(&mut self, now: Instant) {
         let legs: Vec<LegId> = self.guests.keys().copied().collect();
         for leg in legs {

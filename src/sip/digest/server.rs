@@ -26,9 +26,11 @@ pub struct Authenticator {
     used: BTreeMap<NonceId, CountsSeen>,
     /// Nonces up to this one are forgotten, hence stale.
     forgotten: NonceId,
+    /// By how many milliseconds the clock was set since the start. Nonces have a time of their own, which goes on evenly.
+    set_by_ms: i64,
 }
 
-/// Unix time in milliseconds and a serial number.
+/// Time in milliseconds and a serial number.
 type NonceId = (u64, u32);
 
 struct CountsSeen {
@@ -56,7 +58,12 @@ impl Authenticator {
         let mut block = [0; 64];
         block[..32].copy_from_slice(&key);
         let mac = Hmac::new(&block.into());
-        Self { realm: realm.into(), mac, issued: 0, used: BTreeMap::new(), forgotten: (0, 0) }
+        Self { realm: realm.into(), mac, issued: 0, used: BTreeMap::new(), forgotten: (0, 0), set_by_ms: 0 }
+    }
+
+    /// The clock that the times come from goes on from elsewhere: what was given and used keeps its age.
+    pub fn clock_was_set(&mut self, by_ms: i64) {
+        self.set_by_ms = self.set_by_ms.saturating_add(by_ms);
     }
 
     pub fn realm(&self) -> &str {
@@ -74,7 +81,7 @@ impl Authenticator {
         stale: bool,
     ) -> Response {
         let mut response = request.reply(asker.status(), "");
-        let nonce = self.new_nonce(now_unix_ms, source);
+        let nonce = self.new_nonce(self.even(now_unix_ms), source);
         for &algorithm in algorithms {
             let challenge = Challenge {
                 realm: self.realm.clone(),
@@ -118,8 +125,9 @@ impl Authenticator {
         if credentials.realm != self.realm || !algorithms.contains(&algorithm) {
             return Verdict::Unacceptable;
         }
-        self.forget_old(now_unix_ms);
-        let Some(nonce) = self.fresh(now_unix_ms, source, &credentials.nonce) else { return Verdict::Stale };
+        let now_ms = self.even(now_unix_ms);
+        self.forget_old(now_ms);
+        let Some(nonce) = self.fresh(now_ms, source, &credentials.nonce) else { return Verdict::Stale };
         let ha1 = ha1_for(algorithm);
         let known = ha1.is_some();
         let expected = response(credentials, method.as_str(), &ha1.unwrap_or_default());
@@ -130,9 +138,13 @@ impl Authenticator {
         if self.note(nonce, count.value) { Verdict::Accepted } else { Verdict::Stale }
     }
 
-    fn new_nonce(&mut self, now_unix_ms: u64, source: IpAddr) -> String {
+    fn even(&self, unix_ms: u64) -> u64 {
+        unix_ms.saturating_add_signed(self.set_by_ms.saturating_neg())
+    }
+
+    fn new_nonce(&mut self, now_ms: u64, source: IpAddr) -> String {
         self.issued = self.issued.wrapping_add(1);
-        let plain = format!("{now_unix_ms:016x}{:08x}", self.issued);
+        let plain = format!("{now_ms:016x}{:08x}", self.issued);
         format!("{plain}{}", self.seal(&plain, source))
     }
 
@@ -144,14 +156,14 @@ impl Authenticator {
     }
 
     /// The id of a nonce that `source` was given and that is neither too old nor forgotten.
-    fn fresh(&self, now_unix_ms: u64, source: IpAddr, nonce: &str) -> Option<NonceId> {
+    fn fresh(&self, now_ms: u64, source: IpAddr, nonce: &str) -> Option<NonceId> {
         let (plain, seal) = nonce.split_at_checked(24)?;
         if !bool::from(self.seal(plain, source).as_bytes().ct_eq(seal.as_bytes())) {
             return None;
         }
         let (time, serial) = plain.split_at_checked(16)?;
         let id = (u64::from_str_radix(time, 16).ok()?, u32::from_str_radix(serial, 16).ok()?);
-        (id > self.forgotten && now_unix_ms.saturating_sub(id.0) <= NONCE_LIFETIME_MS).then_some(id)
+        (id > self.forgotten && now_ms.saturating_sub(id.0) <= NONCE_LIFETIME_MS).then_some(id)
     }
 
     /// Whether this count of this nonce was not used before; it is then.
@@ -169,8 +181,8 @@ impl Authenticator {
     }
 
     /// Forgets nonces that have had their time.
-    fn forget_old(&mut self, now_unix_ms: u64) {
-        let limit = (now_unix_ms.saturating_sub(NONCE_LIFETIME_MS), 0);
+    fn forget_old(&mut self, now_ms: u64) {
+        let limit = (now_ms.saturating_sub(NONCE_LIFETIME_MS), 0);
         while self.used.first_key_value().is_some_and(|(oldest, _)| *oldest < limit) {
             self.used.pop_first();
         }
@@ -198,6 +210,25 @@ impl CountsSeen {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_makes_no_nonce_older_or_younger() {
+        const DAY_MS: i64 = 86_400_000;
+        let mut server = Authenticator::new("r", [7; 32]);
+        let here = IpAddr::from([192, 0, 2, 1]);
+        let mut unix_ms = 1_700_000_000_000;
+        for by_ms in [DAY_MS, -2 * DAY_MS, DAY_MS] {
+            let at_ms = server.even(unix_ms);
+            server.forget_old(at_ms);
+            let nonce = server.new_nonce(at_ms, here);
+            unix_ms = unix_ms.saturating_add_signed(by_ms);
+            server.clock_was_set(by_ms);
+            server.forget_old(server.even(unix_ms));
+            assert!(server.fresh(server.even(unix_ms), here, &nonce).is_some());
+            unix_ms += NONCE_LIFETIME_MS + 1;
+            assert!(server.fresh(server.even(unix_ms), here, &nonce).is_none());
+        }
+    }
 
     #[test]
     fn a_forgotten_nonce_is_not_fresh_again() {

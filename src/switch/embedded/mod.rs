@@ -256,6 +256,19 @@ impl<P: MediaPorts> Embedded<P> {
         }
     }
 
+    /// The wall clock was set: calls have lasted no longer or shorter for it, and phones stay reachable.
+    pub fn clock_was_set(&mut self, by_ms: i64) {
+        for call in self.calls.values_mut() {
+            for time in [&mut call.begun_unix_ms, &mut call.since_unix_ms] {
+                *time = time.saturating_add_signed(by_ms);
+            }
+        }
+        self.registrar.clock_was_set(by_ms);
+        self.authenticator.clock_was_set(by_ms);
+        self.gate.clock_was_set(by_ms);
+        self.drain_bindings();
+    }
+
     pub fn handle_timeout(&mut self, now: Now) {
         self.endpoint.handle_timeout(now.instant);
         self.registrar.handle_timeout(now.unix_ms);

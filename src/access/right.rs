@@ -62,6 +62,16 @@ pub fn far_checks(far: Option<&Terminal>) -> [Check; 2] {
     ]
 }
 
+impl Terminal {
+    /// The same at a screen (F2): there the rights on the call centres of whoever sits at it count, and one on any of them
+    /// suffices. Of the rules about the terminal itself a denial stands.
+    pub fn of_agent(self, centers: &[CallCenter]) -> Self {
+        let denials = self.rules.into_iter().filter(|rule| *rule == Rule::Deny);
+        let rules = denials.chain(centers.iter().flat_map(|center| center.rules.iter().cloned())).collect();
+        Self { rules, ..self }
+    }
+}
+
 /// A call centre as an account sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallCenter {
@@ -70,11 +80,11 @@ pub struct CallCenter {
     pub rules: Vec<Rule>,
 }
 
-/// May the account, in `mode` and at `at`, listen to an agent of these call centres by the web (F2)? A right on any of them
-/// suffices, a denial on any refuses. A right on another never counts.
-pub fn judge_agent(centers: &[CallCenter], mode: Mode, at: MinuteOfWeek) -> Result<(), Refusal> {
-    let rules: Vec<Rule> = centers.iter().flat_map(|center| center.rules.iter().cloned()).collect();
-    first_refusal(&rule_checks(&rules, mode, at))
+impl CallCenter {
+    /// 参照: whoever may see it sees its agents and what they are doing.
+    pub fn may_be_seen(&self) -> bool {
+        !denied(&self.rules) && !self.rules.is_empty()
+    }
 }
 
 /// What rules alone say, without the protection of a terminal.
@@ -173,7 +183,7 @@ mod tests {
     #[test]
     fn f2_a_right_on_the_agents_call_center_reaches_the_agent_and_on_another_it_does_not() {
         let center = |name: &str, rules: Vec<Rule>| CallCenter { name: name.to_owned(), rules };
-        let judged = |centers: &[CallCenter]| judge_agent(centers, Mode::Monitor, MONDAY_NOON);
+        let judged = |centers: &[CallCenter]| judged(&open(vec![edit()]).of_agent(centers), Mode::Monitor);
         assert_eq!(judged(&[center("sales", vec![edit()])]), Ok(()));
         assert_eq!(judged(&[center("sales", vec![]), center("support", vec![edit()])]), Ok(()));
         assert_eq!(judged(&[]), Err(Refusal::NoRight));
@@ -182,6 +192,15 @@ mod tests {
         assert_eq!(judged(&[center("sales", vec![view])]), Err(Refusal::NoRight));
         let denied = [center("sales", vec![edit()]), center("support", vec![Rule::Deny])];
         assert_eq!(judged(&denied), Err(Refusal::Denied));
+        let denied_terminal = open(vec![edit(), Rule::Deny]).of_agent(&[center("sales", vec![edit()])]);
+        assert_eq!(super::judge(&denied_terminal, None, Mode::Monitor, MONDAY_NOON), Err(Refusal::Denied));
+    }
+
+    #[test]
+    fn f2_a_call_center_is_seen_by_those_who_may_view_it_or_more() {
+        let seen = |rules: Vec<Rule>| CallCenter { name: "sales".to_owned(), rules }.may_be_seen();
+        assert!(seen(vec![allow(Level::View, ModeSet::USUAL, None)]) && seen(vec![edit()]));
+        assert!(!seen(vec![]) && !seen(vec![edit(), Rule::Deny]));
     }
 
     fn any_rule() -> impl Strategy<Value = Rule> {

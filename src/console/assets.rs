@@ -5,9 +5,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
 const ASSETS: &[(&str, &str, &str)] = &[
     ("style.css", "text/css; charset=utf-8", include_str!("assets/style.css")),
-    ("monitor.js", "text/javascript; charset=utf-8", include_str!("assets/monitor.js")),
+    ("listen.js", SCRIPT, include_str!("assets/listen.js")),
+    ("live.js", SCRIPT, include_str!("assets/live.js")),
+    ("monitor.js", SCRIPT, include_str!("assets/monitor.js")),
+    ("text.js", SCRIPT, include_str!("assets/text.js")),
 ];
 
 /// What pages are dressed in. Whatever is asked for is looked up in a list; no path is ever followed.

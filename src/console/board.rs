@@ -27,6 +27,8 @@ pub enum Status {
 pub struct Agent {
     pub extension: String,
     pub name: String,
+    /// The call centres of whoever sits there, in the order of the alphabet.
+    pub centers: Vec<String>,
 }
 
 /// Somebody who listens.
@@ -42,6 +44,7 @@ pub struct Listener {
 pub struct Row {
     pub extension: String,
     pub name: String,
+    pub centers: Vec<String>,
     pub status: Status,
     /// Unix milliseconds; `None`: since before anybody looked.
     pub since_ms: Option<u64>,
@@ -65,6 +68,35 @@ pub struct Change {
     pub gone: Vec<String>,
     /// New, or further than before.
     pub orders: Vec<OrderRow>,
+    /// Somebody came to or left a call centre: who may be seen by whom is another matter than before.
+    #[serde(skip)]
+    pub regrouped: bool,
+}
+
+/// What somebody may see of the board (F1, F2): all agents or those of some call centres, and the orders that they gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sight {
+    pub login: String,
+    /// `None`: everybody.
+    pub centers: Option<BTreeSet<String>>,
+}
+
+impl Sight {
+    fn of_row(&self, row: &Row) -> Option<Row> {
+        let Some(seen) = &self.centers else { return Some(row.clone()) };
+        let centers: Vec<_> = row.centers.iter().filter(|center| seen.contains(*center)).cloned().collect();
+        (!centers.is_empty()).then(|| Row { centers, ..row.clone() })
+    }
+}
+
+impl Change {
+    /// What there is in it for somebody; `None`: nothing.
+    pub fn seen_by(&self, sight: &Sight) -> Option<Change> {
+        let agents: Vec<_> = self.agents.iter().filter_map(|row| sight.of_row(row)).collect();
+        let orders: Vec<_> = self.orders.iter().filter(|order| order.account == sight.login).cloned().collect();
+        let nothing = agents.is_empty() && orders.is_empty() && self.gone.is_empty();
+        (!nothing).then(|| Change { now_ms: self.now_ms, agents, gone: self.gone.clone(), orders, regrouped: false })
+    }
 }
 
 #[derive(Default)]
@@ -79,7 +111,7 @@ impl Board {
         let doing = doing(&facts, now_ms);
         let mut change = Change { now_ms, ..Change::default() };
         let mut known = BTreeSet::new();
-        for Agent { extension, name } in facts.agents {
+        for Agent { extension, name, centers } in facts.agents {
             let before = self.rows.get(&extension);
             let (status, begun_ms) = doing.get(&extension).copied().unwrap_or((Status::Idle, None));
             let since_ms = match before {
@@ -88,7 +120,8 @@ impl Board {
                 None => begun_ms,
             };
             let listeners = listeners(&facts.sessions, &extension);
-            let row = Row { extension: extension.clone(), name, status, since_ms, listeners };
+            change.regrouped |= before.is_some_and(|row| row.centers != centers);
+            let row = Row { extension: extension.clone(), name, centers, status, since_ms, listeners };
             if before != Some(&row) {
                 change.agents.push(row.clone());
                 self.rows.insert(extension.clone(), row);
@@ -104,10 +137,16 @@ impl Board {
         (!nothing).then_some(change)
     }
 
-    /// All there is, for whoever begins to look.
-    pub fn whole(&self, now_ms: u64) -> Change {
-        let (agents, orders) = (self.rows.values().cloned().collect(), self.orders.values().cloned().collect());
-        Change { now_ms, agents, gone: Vec::new(), orders }
+    /// All there is to see, for whoever begins to look.
+    pub fn whole(&self, now_ms: u64, sight: &Sight) -> Change {
+        let agents = self.rows.values().filter_map(|row| sight.of_row(row)).collect();
+        let orders = self.orders.values().filter(|order| order.account == sight.login).cloned().collect();
+        Change { now_ms, agents, orders, ..Change::default() }
+    }
+
+    /// Whether an extension is that of an agent who may be seen.
+    pub fn shows(&self, extension: &str, sight: &Sight) -> bool {
+        self.rows.get(extension).is_some_and(|row| sight.of_row(row).is_some())
     }
 }
 
@@ -157,7 +196,11 @@ mod tests {
     const NOW: u64 = 1_700_000_000_000;
 
     fn facts(calls: &[(&str, &str, CallStatus)], sessions: &[(&str, &str)]) -> Facts {
-        let agent = |extension: &str| Agent { extension: extension.into(), name: String::new() };
+        let agent = |extension: &str| Agent {
+            extension: extension.into(),
+            name: String::new(),
+            centers: if extension == "1000" { vec!["sales".into(), "support".into()] } else { vec![] },
+        };
         let call = |(caller, callee, status): &(&str, &str, CallStatus)| CallRow {
             id: format!("{caller}-{callee}"),
             caller: (*caller).into(),
@@ -223,6 +266,27 @@ mod tests {
         let mut fewer = facts(&[], &[]);
         fewer.agents.pop();
         assert_eq!(board.update(NOW + 2, fewer).unwrap().gone, ["3000"]);
+    }
+
+    #[test]
+    fn f2_whoever_may_see_a_call_center_sees_its_agents_and_of_their_call_centers_no_other() {
+        let sight = |centers: &[&str]| Sight {
+            login: "boss".into(),
+            centers: Some(centers.iter().map(|center| (*center).to_owned()).collect()),
+        };
+        let mut board = Board::default();
+        let change = board.update(NOW, facts(&[], &[])).unwrap();
+        let seen = change.seen_by(&sight(&["sales"])).unwrap().agents;
+        assert_eq!(
+            seen.iter().map(|row| (row.extension.as_str(), row.centers.len())).collect::<Vec<_>>(),
+            [("1000", 1)]
+        );
+        assert_eq!(change.seen_by(&sight(&["other"])), None);
+        assert_eq!(board.whole(NOW, &Sight { login: "boss".into(), centers: None }).agents.len(), 3);
+        assert!(board.shows("1000", &sight(&["support"])) && !board.shows("2000", &sight(&["support"])));
+        let mut moved = facts(&[], &[]);
+        moved.agents[0].centers.pop();
+        assert!(board.update(NOW, moved).unwrap().regrouped);
     }
 
     #[test]

@@ -18,6 +18,21 @@ impl Language {
         }
     }
 
+    pub fn name(self) -> &'static str {
+        match self {
+            Language::Japanese => "日本語",
+            Language::English => "English",
+        }
+    }
+
+    /// The one that the switch leads to.
+    pub fn other(self) -> Language {
+        match self {
+            Language::Japanese => Language::English,
+            Language::English => Language::Japanese,
+        }
+    }
+
     /// From `ja`, `en-GB` and their like.
     pub fn from_tag(tag: &str) -> Option<Self> {
         match tag.trim().split('-').next()?.to_ascii_lowercase().as_str() {

@@ -1,16 +1,20 @@
 //! What goes on, told to browsers as it happens: server-sent events, resumed where a connection broke (WHATWG HTML §9.2).
-//! One task looks for all who watch.
+//! One task looks for all who watch; each sees their part.
 
 use super::{
     app::App,
-    board::{Agent, Board, Change, Facts},
+    board::{Agent, Board, Change, Facts, Sight},
     guard::Visitor,
     problem::Problem,
 };
 use crate::{
-    access::screen::{self, Needs},
-    engine::control::Request,
-    store::{self, Store, unix_ms},
+    access::{
+        right::CallCenter,
+        screen::{self, Needs},
+    },
+    engine::control::{CallRow, Request, SessionRow},
+    model::Role,
+    store::{self, AccountRow, Store, unix_ms},
 };
 use axum::{
     Extension, Json,
@@ -21,14 +25,14 @@ use axum::{
 };
 use futures_util::stream::unfold;
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     convert::Infallible,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::{
     sync::watch,
-    time::{MissedTickBehavior, interval, timeout},
+    time::{Interval, MissedTickBehavior, interval},
 };
 
 /// The board is looked at no more often than this.
@@ -40,8 +44,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(3);
 /// So many changes back a browser may pick up again; from further back it gets the whole board.
 const KEPT_CHANGES: usize = 512;
 
-/// A silent connection is given a sign of life, and its session is looked at again.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
+/// How often a connection is given a sign of life, and it is looked whether its session stands and what may be seen in it.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
 /// The board and its last changes. Cheap to clone.
 #[derive(Clone)]
@@ -58,7 +62,7 @@ struct Log {
     /// Tells the numbers of this run from those of another.
     run: u64,
     last: u64,
-    kept: VecDeque<(u64, Arc<str>)>,
+    kept: VecDeque<(u64, Change)>,
 }
 
 impl Live {
@@ -76,8 +80,7 @@ impl Live {
         if let Some(change) = log.board.update(unix_ms(), facts) {
             let number = log.last + 1;
             log.last = number;
-            let event = event(log.run, number, "change", &change);
-            log.kept.push_back((number, event));
+            log.kept.push_back((number, change));
             if log.kept.len() > KEPT_CHANGES {
                 log.kept.pop_front();
             }
@@ -86,16 +89,10 @@ impl Live {
     }
 
     /// What a browser has to be told that was told up to `seen`, and up to where it is told then.
-    fn since(&self, seen: Option<u64>) -> (u64, String) {
+    fn since(&self, seen: Option<u64>, sight: &Sight) -> (u64, String) {
         let log = self.log();
-        let oldest = log.kept.front().map_or(log.last + 1, |(number, _)| *number);
-        let text = match seen {
-            Some(seen) if seen <= log.last && seen + 1 >= oldest => {
-                log.kept.iter().filter(|(number, _)| *number > seen).map(|(_, event)| &**event).collect()
-            }
-            Some(_) | None => event(log.run, log.last, "board", &log.board.whole(unix_ms())).to_string(),
-        };
-        (log.last, text)
+        let whole = || event(log.run, log.last, "board", &log.board.whole(unix_ms(), sight));
+        (log.last, seen.and_then(|seen| log.news_since(seen, sight)).unwrap_or_else(whole))
     }
 
     /// The number in an event's id, if it is of this run.
@@ -105,9 +102,25 @@ impl Live {
     }
 }
 
-fn event(run: u64, number: u64, name: &str, change: &Change) -> Arc<str> {
+impl Log {
+    /// The changes after one; `None` when they do not tell it all.
+    fn news_since(&self, seen: u64, sight: &Sight) -> Option<String> {
+        let oldest = self.kept.front().map_or(self.last + 1, |(number, _)| *number);
+        if seen > self.last || seen + 1 < oldest {
+            return None;
+        }
+        let news = self.kept.iter().rev().take_while(|(number, _)| *number > seen).collect::<Vec<_>>();
+        if news.iter().any(|(_, change)| change.regrouped) {
+            return None;
+        }
+        let told = |(number, change): &(u64, Change)| Some(event(self.run, *number, "change", &change.seen_by(sight)?));
+        Some(news.into_iter().rev().filter_map(told).collect())
+    }
+}
+
+fn event(run: u64, number: u64, name: &str, change: &Change) -> String {
     let data = serde_json::to_string(change).unwrap_or_default();
-    format!("id: {run}-{number}\nevent: {name}\ndata: {data}\n\n").into()
+    format!("id: {run}-{number}\nevent: {name}\ndata: {data}\n\n")
 }
 
 /// Keeps the board for as long as the engine runs.
@@ -139,70 +152,120 @@ async fn facts(app: &App, agents: Option<&[Agent]>) -> Option<Facts> {
 
 /// Every extension, under the name of the account that is tied to it, else its own.
 async fn agents(store: &Store) -> store::Result<Vec<Agent>> {
-    let accounts = store.accounts().await?.into_iter();
-    let mut names: BTreeMap<_, _> = accounts.filter_map(|account| Some((account.extension?, account.name))).collect();
+    let (mut names, mut centers) = (BTreeMap::new(), BTreeMap::<_, BTreeSet<String>>::new());
+    let (accounts, call_centers) = (store.accounts().await?, store.call_centers().await?);
+    for account in accounts {
+        let Some(extension) = account.extension else { continue };
+        let here = call_centers.iter().filter(|center| center.agents.contains(&account.login));
+        centers.entry(extension.clone()).or_default().extend(here.map(|center| center.name.clone()));
+        names.insert(extension, account.name);
+    }
     let agent = |row: store::ExtensionRow| Agent {
         name: names.remove(&row.number).filter(|name| !name.is_empty()).unwrap_or(row.name),
+        centers: centers.remove(&row.number).unwrap_or_default().into_iter().collect(),
         extension: row.number.to_string(),
     };
     Ok(store.extensions().await?.into_iter().map(agent).collect())
 }
 
-pub async fn agents_now(State(app): State<App>) -> Json<Change> {
-    Json(app.live().log().board.whole(unix_ms()))
+/// What an account may see now; administrators, who furnish it all, see it all.
+async fn sight(store: &Store, account: AccountRow) -> store::Result<Sight> {
+    let centers = match account.role {
+        Role::Administrator => None,
+        Role::Supervisor | Role::User => {
+            let centers = store.call_centers_seen_by(account.id).await?.into_iter();
+            Some(centers.filter(CallCenter::may_be_seen).map(|center| center.name).collect())
+        }
+    };
+    Ok(Sight { login: account.login, centers })
+}
+
+async fn sight_of(app: &App, visitor: Visitor) -> Result<Sight, Problem> {
+    sight(app.store(), visitor.account).await.map_err(|_| Problem::unavailable())
+}
+
+pub async fn agents_now(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Json<Change>, Problem> {
+    let sight = sight_of(&app, visitor).await?;
+    Ok(Json(app.live().log().board.whole(unix_ms(), &sight)))
 }
 
 /// The stream; it ends when its session does.
-pub async fn events(State(app): State<App>, headers: HeaderMap, Extension(visitor): Extension<Visitor>) -> Response {
-    let seen = app.live().seen(&headers);
-    let last = app.live().0.last.subscribe();
-    let watcher = Watcher { app, token_hash: visitor.token_hash(), seen, last, begun: false };
+pub async fn events(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Response, Problem> {
+    let (seen, last, token_hash) = (app.live().seen(&headers), app.live().0.last.subscribe(), visitor.token_hash());
+    let sight = sight_of(&app, visitor).await?;
+    let again = interval(SIGN_OF_LIFE);
+    let watcher = Watcher { app, token_hash, sight, seen, last, again, begun: false };
     let stream = unfold(watcher, |mut watcher| async move {
         let text = watcher.next().await?;
         Some((Ok::<_, Infallible>(text), watcher))
     });
-    ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(stream)).into_response()
+    Ok(([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(stream)).into_response())
 }
 
 struct Watcher {
     app: App,
     token_hash: String,
+    sight: Sight,
     seen: Option<u64>,
     last: watch::Receiver<u64>,
+    again: Interval,
     begun: bool,
 }
 
 impl Watcher {
     async fn next(&mut self) -> Option<String> {
         if self.begun {
-            match timeout(SIGN_OF_LIFE, self.last.changed()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) => return None,
-                Err(_) => return self.may_watch().await.then(|| ": still here\n\n".to_owned()),
+            tokio::select! {
+                changed = self.last.changed() => changed.ok()?,
+                _ = self.again.tick() => self.look_again().await?,
             }
         }
         self.begun = true;
         self.last.mark_unchanged();
-        let (seen, text) = self.app.live().since(self.seen);
+        let (seen, text) = self.app.live().since(self.seen, &self.sight);
         self.seen = Some(seen);
-        // A browser that has seen everything learns that the stream is open.
+        // Also of a stream that has nothing to tell it shows that it is open.
         Some(if text.is_empty() { ": nothing new\n\n".to_owned() } else { text })
     }
 
-    async fn may_watch(&self) -> bool {
-        let session = self.app.store().web_session(&self.token_hash, unix_ms()).await;
-        let role = session.ok().flatten().map(|account| account.role);
-        screen::judge(Needs::Watching, role).is_ok()
+    /// What may be seen now; if that is another part than before, all of it is told. `None`: nothing any more.
+    async fn look_again(&mut self) -> Option<()> {
+        let account = self.app.store().web_session(&self.token_hash, unix_ms()).await.ok()??;
+        screen::judge(Needs::Watching, Some(account.role)).ok()?;
+        let sight = sight(self.app.store(), account).await.ok()?;
+        if sight != self.sight {
+            (self.sight, self.seen) = (sight, None);
+        }
+        Some(())
     }
 }
 
-/// What a handler of the interface asks of the engine, or a problem document.
-pub async fn calls(State(app): State<App>) -> Result<Response, Problem> {
-    let calls = app.engine().ask(Request::Calls).await.calls;
-    calls.map(|calls| Json(calls).into_response()).ok_or_else(Problem::unavailable)
+/// The calls of those agents whom the account may see.
+pub async fn calls(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Json<Vec<CallRow>>, Problem> {
+    let sight = sight_of(&app, visitor).await?;
+    let mut calls = app.engine().ask(Request::Calls).await.calls.ok_or_else(Problem::unavailable)?;
+    let log = app.live().log();
+    calls.retain(|call| [&call.caller, &call.callee].into_iter().any(|end| log.board.shows(end, &sight)));
+    Ok(Json(calls))
 }
 
-pub async fn sessions(State(app): State<App>) -> Result<Response, Problem> {
-    let sessions = app.engine().ask(Request::Sessions).await.sessions;
-    sessions.map(|sessions| Json(sessions).into_response()).ok_or_else(Problem::unavailable)
+pub async fn sessions(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Json<Vec<SessionRow>>, Problem> {
+    let sight = sight_of(&app, visitor).await?;
+    let mut sessions = app.engine().ask(Request::Sessions).await.sessions.ok_or_else(Problem::unavailable)?;
+    let log = app.live().log();
+    sessions.retain(|session| log.board.shows(&session.target, &sight));
+    Ok(Json(sessions))
 }

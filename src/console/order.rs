@@ -50,6 +50,17 @@ pub async fn end_session(State(app): State<App>, Path(id): Path<String>) -> Resu
     if answer.ok { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::new(StatusCode::NOT_FOUND, "no such session")) }
 }
 
+/// Takes one's own order back, or ends what became of it.
+pub async fn cancel(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let answer = app.engine().ask(Request::CancelOrder { id, account: visitor.account.id }).await;
+    let none = || Problem::new(StatusCode::NOT_FOUND, "there is no such order of yours, or it is over");
+    answer.ok.then_some(StatusCode::NO_CONTENT).ok_or_else(none)
+}
+
 fn refused(error: Option<String>, reason: Option<String>) -> Problem {
     let rights = [
         Refusal::NoRight,

@@ -5,9 +5,9 @@ use super::{
     guard::Visitor,
     language::{self, Language},
     problem::Problem,
-    words::Words,
+    words::{LIVE, Words},
 };
-use crate::model::Role;
+use crate::{model::Role, store::ExtensionRow};
 use askama::Template;
 use axum::{
     Extension, Form,
@@ -65,11 +65,37 @@ struct AccountPage {
 #[template(path = "monitor.html")]
 struct MonitorPage {
     frame: Frame,
-    live: Vec<(&'static str, String)>,
+    live: Live,
+}
+
+/// What the scripts of a page need that shows who is talking and has phones rung.
+struct Live {
+    words: Vec<(&'static str, String)>,
     /// The account's own extension; empty if it has none.
     own: String,
-    login: String,
     csrf: String,
+    administers: bool,
+    /// Those that can be rung, with their names.
+    phones: Vec<ExtensionRow>,
+}
+
+impl Live {
+    async fn new(app: &App, frame: &Frame, visitor: &Visitor) -> Result<Self, Problem> {
+        let words = LIVE.iter().map(|(name, japanese, english)| {
+            let text = match frame.language {
+                Language::Japanese => japanese,
+                Language::English => english,
+            };
+            (*name, text.replace("{callback}", app.callback()))
+        });
+        Ok(Self {
+            words: words.collect(),
+            own: visitor.account.extension.as_ref().map(ToString::to_string).unwrap_or_default(),
+            csrf: visitor.csrf(),
+            administers: visitor.account.role == Role::Administrator,
+            phones: app.store().extensions().await.map_err(|_| Problem::unavailable())?,
+        })
+    }
 }
 
 #[derive(Template)]
@@ -102,12 +128,14 @@ pub async fn account(headers: HeaderMap, Extension(visitor): Extension<Visitor>)
     show(StatusCode::OK, &AccountPage { frame, name, role, extension })
 }
 
-pub async fn monitor(State(app): State<App>, headers: HeaderMap, Extension(visitor): Extension<Visitor>) -> Response {
+pub async fn monitor(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Response, Problem> {
     let frame = Frame::new(&headers, Some(&visitor));
-    let said = |(name, text): &(&'static str, &str)| (*name, text.replace("{callback}", app.callback()));
-    let (live, csrf) = (frame.words.live.iter().map(said).collect(), visitor.csrf());
-    let own = visitor.account.extension.map(|number| number.to_string()).unwrap_or_default();
-    show(StatusCode::OK, &MonitorPage { frame, live, own, login: visitor.account.login, csrf })
+    let live = Live::new(&app, &frame, &visitor).await?;
+    Ok(show(StatusCode::OK, &MonitorPage { frame, live }))
 }
 
 #[derive(Debug, Deserialize)]

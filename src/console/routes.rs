@@ -45,6 +45,12 @@ const ROUTES: &[Route] = &[
     Route { method: Method::GET, path: "/api/v1/calls", needs: Needs::Watching, handler: || get(live::calls) },
     Route { method: Method::GET, path: "/api/v1/events", needs: Needs::Watching, handler: || get(live::events) },
     Route { method: Method::POST, path: "/api/v1/orders", needs: Needs::Watching, handler: || post(order::order) },
+    Route {
+        method: Method::DELETE,
+        path: "/api/v1/orders/{id}",
+        needs: Needs::Watching,
+        handler: || delete(order::cancel),
+    },
     Route { method: Method::GET, path: "/api/v1/sessions", needs: Needs::Watching, handler: || get(live::sessions) },
     Route {
         method: Method::DELETE,

@@ -1,44 +1,56 @@
+//! What pages say, in both languages beside each other. Where the manual has a word for it, it is that word.
+
 use super::language::Language;
 use crate::model::Role;
 
-/// What pages say. Where the manual has a word for it, it is that word.
-pub struct Words {
-    pub product: &'static str,
-    pub sign_in: &'static str,
-    pub login: &'static str,
-    pub password: &'static str,
-    pub not_signed_in: &'static str,
-    pub sign_out: &'static str,
-    pub sign_out_everywhere: &'static str,
-    pub sign_out_everywhere_explained: &'static str,
-    pub account: &'static str,
-    pub name: &'static str,
-    pub role: &'static str,
-    pub extension: &'static str,
-    pub no_extension: &'static str,
-    pub administrator: &'static str,
-    pub supervisor: &'static str,
-    pub user: &'static str,
-    pub not_allowed: &'static str,
-    pub not_allowed_remedy: &'static str,
-    /// The language that the switch leads to, in that language, and its tag.
-    pub other_language: (&'static str, &'static str),
-    pub skip: &'static str,
-    pub monitor: &'static str,
-    pub connecting: &'static str,
-    pub needs_script: &'static str,
-    pub status: &'static str,
-    pub time: &'static str,
-    pub listeners: &'static str,
-    pub more: &'static str,
-    pub no_agents: &'static str,
-    pub phone_to_ring: &'static str,
-    pub not_the_talking_one: &'static str,
-    pub to_monitor: &'static str,
-    pub to_whisper: &'static str,
-    pub cancel: &'static str,
-    /// What the script of the monitor says, by name; `{callback}` is the number that rings.
-    pub live: &'static [(&'static str, &'static str)],
+mod live;
+
+pub use live::LIVE;
+
+/// Gives `Words` a field for each name, and its text in Japanese and in English.
+macro_rules! words {
+    ($($name:ident: $japanese:literal, $english:literal;)*) => {
+        pub struct Words { $(pub $name: &'static str,)* }
+
+        const JAPANESE: Words = Words { $($name: $japanese,)* };
+        const ENGLISH: Words = Words { $($name: $english,)* };
+    };
+}
+
+words! {
+    product: "ささやき", "Sasayaki";
+    sign_in: "サインイン", "Sign in";
+    login: "アカウント", "Account";
+    password: "パスワード", "Password";
+    not_signed_in: "サインインできません。アカウントとパスワードを確かめ、しばらくしてからやり直してください。", "You could not be signed in. Check the account and the password, and try again in a while.";
+    sign_out: "サインアウト", "Sign out";
+    sign_out_everywhere: "すべての端末からサインアウト", "Sign out everywhere";
+    sign_out_everywhere_explained: "このアカウントでサインインしているブラウザをすべてサインアウトします。", "Every browser that is signed in to this account is signed out.";
+    account: "マイアカウント", "My account";
+    name: "名前", "Name";
+    role: "ロール", "Role";
+    extension: "内線番号", "Extension";
+    no_extension: "内線番号が紐づいていません。システム管理者に設定を依頼してください。", "No extension is tied to this account: ask an administrator to tie one to it.";
+    administrator: "システム管理者", "Administrator";
+    supervisor: "スーパバイザ", "Supervisor";
+    user: "ユーザ", "User";
+    not_allowed: "権限がありません", "You may not see this page";
+    not_allowed_remedy: "このページは、あなたのロールでは利用できません。システム管理者にロールの変更を依頼してください。", "This page is not for your role: ask an administrator to change it.";
+    skip: "本文へ移動", "Skip to the content";
+    monitor: "リアルタイムモニタ", "Realtime monitor";
+    connecting: "接続しています…", "Connecting…";
+    needs_script: "リアルタイムモニタには JavaScript が必要です。ブラウザの設定で有効にしてください。", "The realtime monitor needs JavaScript: switch it on in the settings of the browser.";
+    status: "ステータス", "Status";
+    time: "経過時間", "Time";
+    listeners: "モニタリング・ささやき中", "Listening";
+    more: "その他操作", "More";
+    no_agents: "内線がまだありません。内線とアカウントを追加し、アカウントをコールセンターに所属させると、ここに表示されます。", "There are no extensions yet. Add extensions and accounts, and assign the accounts to call centres: they appear here.";
+    no_centers: "表示できるエージェントがいません。システム管理者に、エージェントが所属するコールセンターへの「参照」以上のリソース権限を依頼してください。", "There is no agent whom you may see: ask an administrator for the right to view, or more, on the call centre of the agents.";
+    phone_to_ring: "モニタリングを行う管理者の内線番号", "Extension that you listen at";
+    not_the_talking_one: "通話中の内線番号ではなく、着信させる電話端末の内線番号を選択してください。", "Choose the phone that is to ring, not the one that is talking.";
+    to_monitor: "モニタリング", "Monitor";
+    to_whisper: "ささやき", "Whisper";
+    cancel: "キャンセル", "Cancel";
 }
 
 impl Words {
@@ -57,171 +69,3 @@ impl Words {
         }
     }
 }
-
-const JAPANESE: Words = Words {
-    product: "ささやき",
-    sign_in: "サインイン",
-    login: "アカウント",
-    password: "パスワード",
-    not_signed_in: "サインインできません。アカウントとパスワードを確かめ、しばらくしてからやり直してください。",
-    sign_out: "サインアウト",
-    sign_out_everywhere: "すべての端末からサインアウト",
-    sign_out_everywhere_explained: "このアカウントでサインインしているブラウザをすべてサインアウトします。",
-    account: "マイアカウント",
-    name: "名前",
-    role: "ロール",
-    extension: "内線番号",
-    no_extension: "内線番号が紐づいていません。システム管理者に設定を依頼してください。",
-    administrator: "システム管理者",
-    supervisor: "スーパバイザ",
-    user: "ユーザ",
-    not_allowed: "権限がありません",
-    not_allowed_remedy: "リアルタイムモニタはシステム管理者とスーパバイザのロールで利用できます。システム管理者にロールの変更を依頼してください。",
-    other_language: ("English", "en"),
-    skip: "本文へ移動",
-    monitor: "リアルタイムモニタ",
-    connecting: "接続しています…",
-    needs_script: "リアルタイムモニタには JavaScript が必要です。ブラウザの設定で有効にしてください。",
-    status: "ステータス",
-    time: "経過時間",
-    listeners: "モニタリング・ささやき中",
-    more: "その他操作",
-    no_agents: "内線がまだありません。システム管理者が「sasayaki extension add」で内線を、「sasayaki account add」でアカウントを追加すると、ここに表示されます。",
-    phone_to_ring: "モニタリングを行う管理者の内線番号",
-    not_the_talking_one: "通話中の内線番号ではなく、着信させる電話端末の内線番号を選択してください。",
-    to_monitor: "モニタリング",
-    to_whisper: "ささやき",
-    cancel: "キャンセル",
-    live: &[
-        ("idle", "待機"),
-        ("ringing", "呼出中"),
-        ("held", "保留中"),
-        ("internal", "内線通話"),
-        ("inbound", "外線通話"),
-        ("outbound", "発信通話"),
-        ("monitor", "モニタリング"),
-        ("whisper", "ささやき"),
-        ("barge", "割り込み"),
-        ("more", "その他操作"),
-        ("own-monitor", "サインイン端末からモニタリング"),
-        ("own-whisper", "サインイン端末からささやき"),
-        ("title", "{agent} のモニタリング・ささやき"),
-        (
-            "ask-monitor",
-            "{agent} の通話をモニタリングします。内線 {phone} に {callback} から着信します。よろしいですか?",
-        ),
-        (
-            "ask-whisper",
-            "{agent} にささやきます。あなたの声は {agent} だけに聞こえます。内線 {phone} に {callback} から着信します。よろしいですか?",
-        ),
-        ("connected", "最新の状態を表示しています。"),
-        ("broken", "サーバーに接続できません。再接続しています…"),
-        ("not-allowed", "権限がありません。"),
-        ("order-ringing", "内線 {phone} を {callback} から呼び出しています。10 秒以内に応答してください。"),
-        ("order-waiting", "内線 {phone} は {agent} の次の通話を待っています。"),
-        ("order-listening", "内線 {phone} で {agent} の通話を聞いています。"),
-        ("order-refused", "{agent} のモニタリング・ささやきを開始できません。{reason}"),
-        ("order-not-reached", "内線 {phone} につながりませんでした。{reason}"),
-        ("order-over", "{agent} のモニタリング・ささやきが終了しました。"),
-        ("reason-no-right", "システム管理者に、この内線への「編集」以上のリソース権限を依頼してください。"),
-        ("reason-mode-not-granted", "この操作は許可されていません。システム管理者に依頼してください。"),
-        ("reason-outside-hours", "この時間帯は許可されていません。"),
-        ("reason-denied", "この内線は許可されていません。システム管理者に確認してください。"),
-        ("reason-protected", "この内線は保護されています。"),
-        ("reason-not-in-call", "通話中ではありません。"),
-        ("reason-on-hold", "保留中の通話では開始できません。保留が解除されてからやり直してください。"),
-        ("reason-own-phone", "自分の端末は対象にできません。"),
-        ("reason-own-call", "自分が参加している通話は対象にできません。"),
-        ("reason-no-own-phone", "アカウントに内線番号が紐づいていません。"),
-        ("reason-no-phone", "登録されている電話端末がありません。"),
-        ("reason-busy-here", "話し中です。"),
-        ("reason-no-answer", "応答がありませんでした。"),
-        ("reason-call-back-refused", "着信が拒否されました。"),
-        ("reason-call-back-failed", "呼び出せませんでした。しばらくしてからやり直してください。"),
-        ("reason-busy", "混み合っています。しばらくしてからやり直してください。"),
-    ],
-};
-
-const ENGLISH: Words = Words {
-    product: "Sasayaki",
-    sign_in: "Sign in",
-    login: "Account",
-    password: "Password",
-    not_signed_in: "You could not be signed in. Check the account and the password, and try again in a while.",
-    sign_out: "Sign out",
-    sign_out_everywhere: "Sign out everywhere",
-    sign_out_everywhere_explained: "Every browser that is signed in to this account is signed out.",
-    account: "My account",
-    name: "Name",
-    role: "Role",
-    extension: "Extension",
-    no_extension: "No extension is tied to this account: ask an administrator to tie one to it.",
-    administrator: "Administrator",
-    supervisor: "Supervisor",
-    user: "User",
-    not_allowed: "You may not see this page",
-    not_allowed_remedy: "The realtime monitor is for administrators and supervisors: ask an administrator to change your role.",
-    other_language: ("日本語", "ja"),
-    skip: "Skip to the content",
-    monitor: "Realtime monitor",
-    connecting: "Connecting…",
-    needs_script: "The realtime monitor needs JavaScript: switch it on in the settings of the browser.",
-    status: "Status",
-    time: "Time",
-    listeners: "Listening",
-    more: "More",
-    no_agents: "There are no extensions yet. They appear here when an administrator adds them by `sasayaki extension add`, and accounts by `sasayaki account add`.",
-    phone_to_ring: "Extension that you listen at",
-    not_the_talking_one: "Choose the phone that is to ring, not the one that is talking.",
-    to_monitor: "Monitor",
-    to_whisper: "Whisper",
-    cancel: "Cancel",
-    live: &[
-        ("idle", "Idle"),
-        ("ringing", "Ringing"),
-        ("held", "On hold"),
-        ("internal", "Internal call"),
-        ("inbound", "Outside call"),
-        ("outbound", "Outgoing call"),
-        ("monitor", "monitors"),
-        ("whisper", "whispers"),
-        ("barge", "barges in"),
-        ("more", "More"),
-        ("own-monitor", "Monitor from my phone"),
-        ("own-whisper", "Whisper from my phone"),
-        ("title", "Listen to {agent}"),
-        (
-            "ask-monitor",
-            "You are about to monitor the call of {agent}. Extension {phone} will ring from {callback}. Go on?",
-        ),
-        (
-            "ask-whisper",
-            "You are about to whisper to {agent}, who alone will hear you. Extension {phone} will ring from {callback}. Go on?",
-        ),
-        ("connected", "This is live."),
-        ("broken", "The server cannot be reached. Trying again…"),
-        ("not-allowed", "You have no right to do this."),
-        ("order-ringing", "Extension {phone} is ringing from {callback}: answer within 10 seconds."),
-        ("order-waiting", "Extension {phone} waits for the next call of {agent}."),
-        ("order-listening", "Extension {phone} listens to {agent}."),
-        ("order-refused", "Listening to {agent} could not begin. {reason}"),
-        ("order-not-reached", "Extension {phone} was not reached. {reason}"),
-        ("order-over", "Listening to {agent} is over."),
-        ("reason-no-right", "Ask an administrator for the right to edit this extension, or more."),
-        ("reason-mode-not-granted", "Your right does not include this: ask an administrator."),
-        ("reason-outside-hours", "Your right does not hold at this hour."),
-        ("reason-denied", "This extension is denied to you: ask an administrator."),
-        ("reason-protected", "This extension is protected."),
-        ("reason-not-in-call", "Nobody is in a call there."),
-        ("reason-on-hold", "The call is on hold: try again when it is resumed."),
-        ("reason-own-phone", "You cannot listen to your own phone."),
-        ("reason-own-call", "You are part of this call yourself."),
-        ("reason-no-own-phone", "No extension is tied to your account."),
-        ("reason-no-phone", "No phone is registered there."),
-        ("reason-busy-here", "It is busy."),
-        ("reason-no-answer", "Nobody answered."),
-        ("reason-call-back-refused", "The call was declined."),
-        ("reason-call-back-failed", "It could not be rung: try again in a while."),
-        ("reason-busy", "There is too much going on: try again in a while."),
-    ],
-};

@@ -33,6 +33,12 @@ pub enum Request {
     },
     /// The orders of screens.
     Orders,
+    /// Takes an order back, or ends what became of it, by the word of whoever gave it; as for `Listen`, from within alone.
+    #[serde(skip)]
+    CancelOrder {
+        id: String,
+        account: AccountId,
+    },
     /// An order of a screen. Whoever gives it answers for the account's having signed in, so no socket can.
     #[serde(skip)]
     Listen(Listen),

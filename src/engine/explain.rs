@@ -4,7 +4,7 @@
 use super::{
     clock,
     control::{CheckRow, Explanation, Outlook},
-    desk::{AtDesk, narrate},
+    desk::{AtDesk, Way, narrate},
     work,
 };
 use crate::{
@@ -43,7 +43,7 @@ pub async fn explain(
     let (found, budget) = store.sign_in_facts(account.id, own.map(ExtensionNumber::as_str)).await?;
     let lock = POLICY.judge(&budget, clock::now().unix_ms);
     let far_ends = live.map(|live| work::far_ends(live.calls, target)).unwrap_or_default();
-    let rights = work::rights(store, account.id, [vec![target.clone()], far_ends].concat()).await?;
+    let rights = work::rights(store, account.id, Way::Keypad, target, &far_ends).await?;
     let sign_in = sign_in::checks(found, lock, Password::Right);
     let narrated = narrate(own, target, mode, &rights, live.map(|live| (live.calls, live.at_desk)));
     let asked = |check: &Check| ASKED_OF_SIGN_IN.contains(&check.name);

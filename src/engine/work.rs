@@ -3,7 +3,7 @@
 use super::{
     clock,
     control::Listen,
-    desk::{Order, Question, Reply, Rights, SessionView},
+    desk::{Order, Question, Reply, Rights, SessionView, Way},
 };
 use crate::{
     access::{order, right},
@@ -22,24 +22,36 @@ pub async fn answer(store: &Store, question: Question, far_ends: Vec<ExtensionNu
             let attempt = SignIn { dial_id, password, source, mode: Some(mode), call: None, at_ms };
             Reply::SignIn(store.sign_in(attempt).await)
         }
-        Question::Rights { account, target } => {
-            let numbers = [vec![target], far_ends].concat();
-            Reply::Rights(rights(store, account, numbers).await.map_err(unavailable))
+        Question::Rights { account, target, way } => {
+            Reply::Rights(rights(store, account, way, &target, &far_ends).await.map_err(unavailable))
         }
     }
 }
 
-/// The account's rules about each of these extensions, as they are now.
-pub async fn rights(store: &Store, account: AccountId, numbers: Vec<ExtensionNumber>) -> Result<Rights, StoreError> {
-    let terminals = store.terminals(account, &numbers).await?;
+/// The account's rules about the target and about each far end, as they are now and as they count on this way.
+pub async fn rights(
+    store: &Store,
+    account: AccountId,
+    way: Way,
+    target: &ExtensionNumber,
+    far_ends: &[ExtensionNumber],
+) -> Result<Rights, StoreError> {
+    let mut terminals = store.terminals(account, far_ends).await?;
+    if let Some(terminal) = store.terminal(account, target).await? {
+        let terminal = match way {
+            Way::Keypad => terminal,
+            Way::Screen | Way::Shortcut => terminal.of_agent(&store.call_centers_of(target, account).await?),
+        };
+        terminals.insert(target.clone(), terminal);
+    }
     Ok(Rights { terminals, at: clock::minute_of_week(), settings: store.settings().await? })
 }
 
 /// Judges the right of a running session again. A store that does not answer ends nothing.
 pub async fn still_allowed(store: &Store, view: &SessionView) -> Result<(), Refusal> {
     let far_end = view.far_end.extension();
-    let numbers = [&view.target].into_iter().chain(far_end).cloned().collect();
-    let Ok(rights) = rights(store, view.account, numbers).await else { return Ok(()) };
+    let far_ends: Vec<_> = far_end.cloned().into_iter().collect();
+    let Ok(rights) = rights(store, view.account, view.way, &view.target, &far_ends).await else { return Ok(()) };
     let gone = Refusal::UnknownExtension;
     let target = rights.terminals.get(&view.target).ok_or(gone)?;
     let far = far_end.and_then(|number| rights.terminals.get(number));
@@ -57,7 +69,8 @@ pub async fn order(store: &Store, listen: &Listen) -> Result<(String, Order), Re
     };
     let extension = order::judge(&facts)?.clone();
     let Listen { account: id, target, mode, shortcut, .. } = listen.clone();
-    Ok((account.login, Order { account: id, extension, target, mode, shortcut }))
+    let way = if shortcut { Way::Shortcut } else { Way::Screen };
+    Ok((account.login, Order { account: id, extension, target, mode, way }))
 }
 
 /// The extensions that `target` talks to in any of its calls.

@@ -17,7 +17,7 @@ pub enum Refusal {
     NoEntry,
     #[error("no such extension")]
     UnknownExtension,
-    #[error("no right on this phone terminal")]
+    #[error("no right on this phone terminal, or at a screen on a call center of its agent")]
     NoRight,
     #[error("the right has no such mode")]
     ModeNotGranted,
@@ -51,6 +51,10 @@ pub enum Refusal {
     NotOwnPhone,
     #[error("the phone that was called back did not answer")]
     NotReached,
+    #[error("the phone to be rung listens to somebody already")]
+    PhoneListens,
+    #[error("taken back before the phone was answered")]
+    TakenBack,
     #[error("no code of the dial plan leads to this mode")]
     NoCode,
     #[error("the store did not answer")]
@@ -86,6 +90,8 @@ impl Refusal {
             Refusal::NoOwnPhone => "no-own-phone",
             Refusal::NotOwnPhone => "not-own-phone",
             Refusal::NotReached => "not-reached",
+            Refusal::PhoneListens => "phone-listens",
+            Refusal::TakenBack => "taken-back",
             Refusal::NoCode => "no-code",
             Refusal::StoreUnavailable => "store-unavailable",
         }

@@ -1,7 +1,7 @@
 use super::{Actor, Change, Result, Store, account::id_of, no_such, permission::read_rule, row, taken};
 use crate::{
     access::right::CallCenter,
-    model::{AccountId, Resource},
+    model::{AccountId, ExtensionNumber, Resource},
 };
 use serde::Serialize;
 use sqlx::{Any, Transaction, any::AnyRow};
@@ -89,28 +89,48 @@ impl Store {
         Ok(centers)
     }
 
-    /// The call centres that an agent belongs to, as another account sees them (F2).
-    pub async fn call_centers_of(&self, agent: AccountId, viewer: AccountId) -> Result<Vec<CallCenter>> {
+    /// The call centres that the agent at an extension belongs to, as an account sees them (F2).
+    pub async fn call_centers_of(&self, agent: &ExtensionNumber, viewer: AccountId) -> Result<Vec<CallCenter>> {
         let rows = sqlx::query(
-            "SELECT call_center AS name, effect, level, modes, hours FROM call_center_agent
-             LEFT JOIN permission ON permission.account = $2 AND permission.resource = 'call-center:' || call_center
-             WHERE call_center_agent.account = $1 ORDER BY call_center, effect",
+            "SELECT center.name, effect, level, modes, hours FROM
+             (SELECT DISTINCT call_center AS name FROM call_center_agent
+              JOIN account ON account.id = call_center_agent.account WHERE account.extension = $1) center
+             LEFT JOIN permission ON permission.account = $2 AND permission.resource = 'call-center:' || center.name
+             ORDER BY center.name, effect",
         )
-        .bind(agent.to_string())
+        .bind(agent.as_str())
         .bind(viewer.to_string())
         .fetch_all(&self.pool)
         .await?;
-        let mut centers: Vec<CallCenter> = Vec::new();
-        for line in &rows {
-            let name: String = row::column(line, "name")?;
-            let rule = row::column::<Option<String>>(line, "effect")?.map(|_| read_rule(line)).transpose()?;
-            match centers.last_mut().filter(|center| center.name == name) {
-                Some(center) => center.rules.extend(rule),
-                None => centers.push(CallCenter { name, rules: rule.into_iter().collect() }),
-            }
-        }
-        Ok(centers)
+        with_rules(&rows)
     }
+
+    /// Every call centre as an account sees it.
+    pub async fn call_centers_seen_by(&self, viewer: AccountId) -> Result<Vec<CallCenter>> {
+        let rows = sqlx::query(
+            "SELECT name, effect, level, modes, hours FROM call_center
+             LEFT JOIN permission ON permission.account = $1 AND permission.resource = 'call-center:' || name
+             ORDER BY name, effect",
+        )
+        .bind(viewer.to_string())
+        .fetch_all(&self.pool)
+        .await?;
+        with_rules(&rows)
+    }
+}
+
+/// One row a rule, or one without a rule.
+fn with_rules(rows: &[AnyRow]) -> Result<Vec<CallCenter>> {
+    let mut centers: Vec<CallCenter> = Vec::new();
+    for line in rows {
+        let name: String = row::column(line, "name")?;
+        let rule = row::column::<Option<String>>(line, "effect")?.map(|_| read_rule(line)).transpose()?;
+        match centers.last_mut().filter(|center| center.name == name) {
+            Some(center) => center.rules.extend(rule),
+            None => centers.push(CallCenter { name, rules: rule.into_iter().collect() }),
+        }
+    }
+    Ok(centers)
 }
 
 pub(super) async fn call_center_stands(tx: &mut Transaction<'static, Any>, name: &str) -> Result<()> {

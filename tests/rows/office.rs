@@ -134,6 +134,31 @@ impl Office {
         self.engine.run_ok(&["permission", "grant", &self.coach_login(), &terminal(&self.agent()), "edit"], "");
     }
 
+    /// The agent is one of a call centre on which the supervisor has this right, and none on the terminal.
+    pub fn staff(&self, level: &str) {
+        self.revoke(&self.agent());
+        self.add_agent(&self.agent(), &self.center());
+        self.grant_center(level);
+    }
+
+    pub fn center(&self) -> String {
+        format!("center{}", self.base)
+    }
+
+    /// An account on the extension, in a new call centre.
+    pub fn add_agent(&self, number: &str, center: &str) {
+        let login = format!("agent{number}");
+        let add = ["account", "add", &login, "--role", "user", "--extension", number, "--password-stdin"];
+        self.engine.run_ok(&add, "web-secret");
+        self.engine.run_ok(&["call-center", "add", center], "");
+        self.engine.run_ok(&["call-center", "assign", center, &login], "");
+    }
+
+    pub fn grant_center(&self, level: &str) {
+        let center = format!("call-center:{}", self.center());
+        self.engine.run_ok(&["permission", "grant", &self.login(), &center, level], "");
+    }
+
     pub fn grant(&self, number: &str, level: &str) -> Output {
         self.grant_with(number, level, &[])
     }

@@ -3,8 +3,8 @@ use sasayaki::{
     access::right::{CallCenter, Grant, Rule},
     model::{DigestName, Level, Mode, ModeSet, Refusal, Resource, Secret, ToneAudience, Trunk, TrunkIdentity},
     store::{
-        AccountChange, BindingChange, BindingRow, Change, ExtensionChange, Options, SettingKey, Store, StoreError,
-        TrunkChange,
+        AccountChange, BindingChange, BindingRow, Change, ExtensionChange, NewAccount, Options, SettingKey, Store,
+        StoreError, TrunkChange,
     },
 };
 use tokio::task::JoinSet;
@@ -214,7 +214,8 @@ async fn trunks_are_kept_and_their_passwords_sealed(place: Place) {
 
 async fn call_centers_have_agents_and_an_account_sees_its_rules_about_them(place: Place) {
     let (store, sato) = furnished(&place).await;
-    let suzuki = store.add_account(&actor(), account("suzuki")).await.unwrap();
+    let tied = NewAccount { extension: Some(number("4001")), ..account("suzuki") };
+    store.add_account(&actor(), tied).await.unwrap();
     for name in ["sales", "support", "empty"] {
         store.add_call_center(&actor(), name).await.unwrap();
     }
@@ -229,11 +230,14 @@ async fn call_centers_have_agents_and_an_account_sees_its_rules_about_them(place
     store.grant(&actor(), "sato", &center("sales"), &edit()).await.unwrap();
     store.grant(&actor(), "sato", &center("empty"), &edit()).await.unwrap();
     store.deny(&actor(), "suzuki", &center("support")).await.unwrap();
-    let seen = store.call_centers_of(suzuki, sato).await.unwrap();
+    let seen = store.call_centers_of(&number("4001"), sato).await.unwrap();
     let expected = [("sales", vec![Rule::Allow(edit())]), ("support", vec![])];
     assert_eq!(seen, expected.map(|(name, rules)| CallCenter { name: name.to_owned(), rules }));
+    let all = store.call_centers_seen_by(sato).await.unwrap();
+    let seen: Vec<_> = all.iter().filter(|center| center.may_be_seen()).map(|center| center.name.as_str()).collect();
+    assert_eq!((all.len(), seen), (3, vec!["empty", "sales"]));
     assert!(matches!(store.grant(&actor(), "sato", &center("none"), &edit()).await, Err(StoreError::NoSuch { .. })));
     store.remove_call_center(&actor(), "sales").await.unwrap();
-    assert_eq!(store.call_centers_of(suzuki, sato).await.unwrap().len(), 1);
+    assert_eq!(store.call_centers_of(&number("4001"), sato).await.unwrap().len(), 1);
     assert!(store.permissions(Some("sato")).await.unwrap().iter().all(|row| row.resource != center("sales")));
 }

@@ -81,6 +81,11 @@ impl Browser {
         self.request(method, path, &head, body)
     }
 
+    pub fn delete(&mut self, path: &str) -> Page {
+        let token = if self.cookie.is_some() { format!("X-CSRF-Token: {}\r\n", self.csrf()) } else { String::new() };
+        self.request("DELETE", path, &token, "")
+    }
+
     /// A stream of events, read until it says `wanted`: what it said till then.
     pub fn events_until(&self, last_event_id: &str, wanted: &str) -> String {
         let head = format!("Last-Event-ID: {last_event_id}\r\n");

@@ -96,6 +96,7 @@ mod tests {
             hours::MinuteOfWeek,
             right::{Grant, Rule, Terminal},
         },
+        engine::desk::Way,
         model::{AccountId, Level, ModeSet, Settings},
     };
     use proptest::prelude::*;
@@ -162,7 +163,7 @@ mod tests {
         ) {
             let rights = Rights { terminals, at: MinuteOfWeek::new(0, 12, 0), settings: Settings::default() };
             let account = AccountId::from(Ulid::from(1));
-            let order = Order { account, extension: own.clone(), target: target.clone(), mode, shortcut: false };
+            let order = Order { account, extension: own.clone(), target: target.clone(), mode, way: Way::Keypad };
             let decided = choose(&order, &rights, &calls, &at_desk);
             let expected = step_by_step(&own, &target, mode, &rights, &calls, &at_desk);
             prop_assert_eq!(decided.as_ref().map(|chosen| chosen.call).map_err(|refusal| *refusal), expected);

@@ -25,7 +25,7 @@ use crate::{
 };
 pub use choose::{AtDesk, Narrated, narrate};
 use choose::{Chosen, choose};
-pub use order::{Order, Progress};
+pub use order::{Order, Progress, Way};
 use order::{Ringing, Waiting};
 use rows::{end_row, refused_attempt, refused_dial, session_row};
 use std::{
@@ -59,7 +59,7 @@ pub enum Question {
         mode: Mode,
     },
     /// What are the account's rules about `target`, and about whoever it may be talking to?
-    Rights { account: AccountId, target: ExtensionNumber },
+    Rights { account: AccountId, target: ExtensionNumber, way: Way },
 }
 
 pub enum Reply {
@@ -88,6 +88,7 @@ pub struct SessionView {
     pub far_end: Party,
     pub call: CallId,
     pub mode: Mode,
+    pub way: Way,
     pub since_unix_ms: u64,
 }
 
@@ -155,6 +156,7 @@ impl Start {
             far_end,
             call,
             mode: order.mode,
+            way: order.way,
             since_unix_ms: unix_ms,
         };
         Self { view, side, settings }
@@ -329,7 +331,7 @@ impl Desk {
 
     fn wish(&mut self, leg: LegId, account: AccountId, target: ExtensionNumber, mode: Mode) {
         if let Some(Guest { source, stage: Stage::Talking { wish, .. }, .. }) = self.guests.get_mut(&leg) {
-            let order = Order { account, extension: source.clone(), target, mode, shortcut: false };
+            let order = Order { account, extension: source.clone(), target, mode, way: Way::Keypad };
             let question = order.question();
             *wish = Some(Wish { order, start: None });
             self.ask(leg, question);

@@ -22,14 +22,24 @@ pub struct Order {
     /// The agent's extension.
     pub target: ExtensionNumber,
     pub mode: Mode,
-    /// その他操作: an agent who is in no call, or has it on hold, is waited for (F7).
-    pub shortcut: bool,
+    pub way: Way,
+}
+
+/// How somebody asks to listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// With a right on the phone terminal (D11).
+    Keypad,
+    /// With a right on a call centre of the agent (F2).
+    Screen,
+    /// その他操作 at a screen: an agent who is in no call, or has it on hold, is waited for (F7).
+    Shortcut,
 }
 
 impl Order {
     /// What the store is asked about it, each time that it is judged.
     pub(super) fn question(&self) -> Question {
-        Question::Rights { account: self.account, target: self.target.clone() }
+        Question::Rights { account: self.account, target: self.target.clone(), way: self.way }
     }
 
     pub(super) fn refused(&self, refusal: Refusal) -> AuditEvent {
@@ -97,10 +107,29 @@ impl Desk {
         let Some(guest) = self.guests.get(&leg) else { return false };
         match &guest.stage {
             Stage::Talking { .. } | Stage::Spying { order: None, .. } => return false,
-            Stage::Judging(_) | Stage::Ringing(_) => self.dismiss(leg),
+            Stage::Judging(_) | Stage::Ringing(_) => self.take_back(leg),
             Stage::Waiting(_) | Stage::Spying { .. } => self.happen(now, leg, Happening::EndedByAdministrator),
         }
         true
+    }
+
+    /// Whoever gave an order wants it no more: as if they had hung up. `false` when they have none of that id.
+    pub fn cancel_order(&mut self, now: Instant, leg: LegId, account: AccountId) -> bool {
+        let Some(guest) = self.guests.get(&leg) else { return false };
+        match &guest.stage {
+            _ if guest.order().is_none_or(|order| order.account != account) => return false,
+            Stage::Judging(_) | Stage::Ringing(_) => self.take_back(leg),
+            Stage::Talking { .. } | Stage::Waiting(_) | Stage::Spying { .. } => {
+                self.hung_up(now, leg);
+                self.command(Command::HangUp { leg });
+            }
+        }
+        true
+    }
+
+    fn take_back(&mut self, leg: LegId) {
+        self.refuse_order(leg, Refusal::TakenBack);
+        self.command(Command::HangUp { leg });
     }
 
     /// Those who wait are judged again: a right may be gone, a call may be there.
@@ -136,20 +165,34 @@ impl Desk {
     /// May it ring?
     pub(super) fn judge_order(&mut self, leg: LegId, rights: Result<Rights, Refusal>, calls: &[CallView]) {
         let chosen = self.choose_for(leg, &rights, calls);
+        let listens = self.listens_already(leg);
         let Some(Guest { stage, source, .. }) = self.guests.get_mut(&leg) else { return };
         let Stage::Judging(order) = stage else { return };
         let call = match chosen {
             Ok(chosen) => Some(chosen.call),
-            Err(Refusal::NotInCall | Refusal::OnHold) if order.shortcut => None,
+            Err(Refusal::NotInCall | Refusal::OnHold) if order.way == Way::Shortcut => None,
             Err(refusal) => return self.refuse_order(leg, refusal),
         };
+        if listens {
+            return self.refuse_order(leg, Refusal::PhoneListens);
+        }
         let continues = rights.is_ok_and(|rights| rights.settings.continue_sessions);
         let lasting = if continues { Lasting::Agent } else { Lasting::Call };
-        let call = call.filter(|_| !continues && !order.shortcut);
+        let call = call.filter(|_| !continues && order.way != Way::Shortcut);
         let extension = source.clone();
         *stage = Stage::Ringing(Ringing { order: order.clone(), lasting, call });
         self.command(Command::CallBack { leg, extension });
         self.tell(leg, Progress::Ringing);
+    }
+
+    /// One phone follows one agent (C5): whether that of `leg` is rung, waits or listens for another order, or dialled to listen.
+    fn listens_already(&self, leg: LegId) -> bool {
+        let Some(source) = self.guests.get(&leg).map(|guest| &guest.source) else { return false };
+        let busy = |guest: &Guest| match guest.stage {
+            Stage::Ringing(_) | Stage::Waiting(_) | Stage::Spying { .. } => guest.source == *source,
+            Stage::Talking { .. } | Stage::Judging(_) => false,
+        };
+        self.guests.values().any(busy)
     }
 
     /// The phone that was rung is on the line.
@@ -157,7 +200,8 @@ impl Desk {
         let Some(Guest { stage, .. }) = self.guests.get_mut(&leg) else { return };
         let Stage::Ringing(Ringing { order, lasting, .. }) = stage else { return };
         let question = order.question();
-        let (patient, session) = (order.shortcut || *lasting == Lasting::Agent, spy::Session::waiting(*lasting));
+        let (patient, session) =
+            (order.way == Way::Shortcut || *lasting == Lasting::Agent, spy::Session::waiting(*lasting));
         *stage = Stage::Waiting(Waiting { session, order: order.clone(), start: None, patient });
         self.ask(leg, question);
     }

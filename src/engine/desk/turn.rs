@@ -27,8 +27,8 @@ impl Desk {
         };
         if session.is_live() && view.mode != mode {
             *turn = Some(Turn::Judging(mode));
-            let (account, target) = (view.account, view.target.clone());
-            self.ask(leg, Question::Rights { account, target });
+            let (account, target, way) = (view.account, view.target.clone(), view.way);
+            self.ask(leg, Question::Rights { account, target, way });
         }
     }
 

@@ -69,6 +69,11 @@ impl Engine {
                     || Answer::error(format!("there is no session {}: see `sasayaki sessions`", id.escape_debug()));
                 reply(answer, if known { Answer::done() } else { none() });
             }
+            Request::CancelOrder { id, account } => {
+                let now = clock::now().instant;
+                let known = id.parse().is_ok_and(|id| self.desk.cancel_order(now, id, account));
+                reply(answer, if known { Answer::done() } else { Answer::error("no such order") });
+            }
             Request::SelfTest => self.test_itself(Some(answer)),
             Request::Orders => reply(answer, Answer::orders(self.orders.rows())),
             Request::Listen(listen) => {

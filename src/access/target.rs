@@ -7,6 +7,8 @@ use crate::model::{CallId, ExtensionNumber, Refusal};
 pub enum LegKind {
     /// A call between two parties.
     Call { call: CallId, on_hold: bool, with_supervisor: bool },
+    /// A call that nobody may listen to (H6).
+    Confidential,
     /// A call that still rings.
     Ringing,
     /// A conversation with the IVR: somebody's password is being typed there.
@@ -36,7 +38,7 @@ pub fn judge(facts: &Facts<'_>) -> Result<CallId, Refusal> {
     }
     let talking = |leg: &LegKind| match *leg {
         LegKind::Call { call, on_hold: false, with_supervisor: false } => Some(call),
-        LegKind::Call { .. } | LegKind::Ringing | LegKind::Ivr | LegKind::Spy => None,
+        LegKind::Call { .. } | LegKind::Confidential | LegKind::Ringing | LegKind::Ivr | LegKind::Spy => None,
     };
     facts.legs.iter().filter_map(talking).max().ok_or_else(|| why_none(facts.legs))
 }
@@ -47,6 +49,8 @@ fn why_none(legs: &[LegKind]) -> Refusal {
         Refusal::OwnCall
     } else if any(|leg| matches!(leg, LegKind::Call { on_hold: true, .. })) {
         Refusal::OnHold
+    } else if any(|leg| matches!(leg, LegKind::Confidential)) {
+        Refusal::Confidential
     } else if any(|leg| matches!(leg, LegKind::Ivr | LegKind::Spy)) {
         Refusal::NotSpiable
     } else {
@@ -85,6 +89,7 @@ mod tests {
     fn of_several_calls_it_is_the_one_not_on_hold() {
         assert_eq!(judged(&[talking(1)]), Ok(call(1)));
         assert_eq!(judged(&[held(2), talking(1), held(3)]), Ok(call(1)));
+        assert_eq!(judged(&[talking(1), LegKind::Confidential]), Ok(call(1)));
         assert_eq!(judged(&[talking(1), talking(2)]), Ok(call(2)));
     }
 
@@ -93,6 +98,7 @@ mod tests {
         assert_eq!(judged(&[]), Err(Refusal::NotInCall));
         assert_eq!(judged(&[LegKind::Ringing]), Err(Refusal::NotInCall));
         assert_eq!(judged(&[held(1), held(2)]), Err(Refusal::OnHold));
+        assert_eq!(judged(&[LegKind::Confidential]), Err(Refusal::Confidential));
         assert_eq!(judged(&[LegKind::Ivr]), Err(Refusal::NotSpiable));
         assert_eq!(judged(&[LegKind::Spy]), Err(Refusal::NotSpiable));
         assert_eq!(judged(&[with_supervisor(1), held(2)]), Err(Refusal::OwnCall));
@@ -115,6 +121,7 @@ mod tests {
                 on_hold,
                 with_supervisor
             }),
+            Just(LegKind::Confidential),
             Just(LegKind::Ringing),
             Just(LegKind::Ivr),
             Just(LegKind::Spy),

@@ -6,7 +6,7 @@ use crate::{
 use serde::Serialize;
 
 /// What the CSV and the JSON call the fields of `CallLine`, and of the quality of each of its sides.
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 15] = [
     "id",
     "caller",
     "caller_trunk",
@@ -21,6 +21,7 @@ const COLUMNS: [&str; 14] = [
     "sip_status",
     "caller_codec",
     "callee_codec",
+    "confidential",
 ];
 
 const QUALITY_COLUMNS: [&str; 9] = [
@@ -53,6 +54,8 @@ pub struct CallLine {
     pub sip_status: Option<u16>,
     pub caller_codec: Option<String>,
     pub callee_codec: Option<String>,
+    /// Placed by 再発信: nobody could listen to it.
+    pub confidential: bool,
     pub caller_quality: Quality,
     pub callee_quality: Quality,
 }
@@ -90,6 +93,7 @@ impl CallLine {
             sip_status: row.sip_status,
             caller_codec: row.caller_codec,
             callee_codec: row.callee_codec,
+            confidential: row.confidential,
             caller_quality: Quality::of(&row.caller_quality),
             callee_quality: Quality::of(&row.callee_quality),
         }
@@ -149,6 +153,7 @@ pub(super) mod tests {
             sip_status: None,
             caller_codec: Some("PCMU".to_owned()),
             callee_codec: Some("PCMA".to_owned()),
+            confidential: false,
             caller_quality: LegQuality { here: stream(162, 441), there: stream(160, 398), round_trip_us: Some(20_500) },
             callee_quality: LegQuality { here: stream(160, 440), ..LegQuality::default() },
         })

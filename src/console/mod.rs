@@ -17,6 +17,7 @@ mod metrics;
 mod order;
 mod page;
 mod problem;
+mod redial;
 mod routes;
 mod server;
 mod sign_in;

@@ -5,7 +5,8 @@ use super::{
     guard::Visitor,
     language::{self, Language},
     problem::Problem,
-    words::{LIVE, Words},
+    redial::{Pressing, Recent},
+    words::{self, LIVE, Words},
 };
 use crate::{model::Role, store::ExtensionRow};
 use askama::Template;
@@ -59,6 +60,16 @@ struct AccountPage {
     name: String,
     role: &'static str,
     extension: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "redial.html")]
+struct RedialPage {
+    frame: Frame,
+    /// The account's own; `None`: it has none.
+    extension: Option<String>,
+    calls: Vec<Recent>,
+    said: Option<String>,
 }
 
 #[derive(Template)]
@@ -126,6 +137,22 @@ pub async fn account(headers: HeaderMap, Extension(visitor): Extension<Visitor>)
     let extension = visitor.account.extension.as_ref().map(ToString::to_string);
     let name = visitor.account.name;
     show(StatusCode::OK, &AccountPage { frame, name, role, extension })
+}
+
+pub fn redial(
+    status: StatusCode,
+    headers: &HeaderMap,
+    visitor: &Visitor,
+    calls: Vec<Recent>,
+    pressing: Option<Pressing>,
+) -> Response {
+    let frame = Frame::new(headers, Some(visitor));
+    let said = pressing.map(|pressing| match pressing {
+        Pressing::Placed => frame.words.redial_placed.to_owned(),
+        Pressing::Refused(word) => format!("{} {}", frame.words.redial_refused, words::reason(frame.language, &word)),
+    });
+    let extension = visitor.account.extension.as_ref().map(ToString::to_string);
+    show(status, &RedialPage { frame, extension, calls, said })
 }
 
 pub async fn monitor(

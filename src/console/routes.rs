@@ -1,4 +1,4 @@
-use super::{api, app::App, assets, guard, health, live, metrics, order, page, problem::Problem, sign_in};
+use super::{api, app::App, assets, guard, health, live, metrics, order, page, problem::Problem, redial, sign_in};
 use crate::access::screen::Needs;
 use axum::{
     Router,
@@ -33,6 +33,20 @@ const ROUTES: &[Route] = &[
     Route { method: Method::POST, path: "/sign-in", needs: Needs::Nothing, handler: || post(sign_in::sign_in) },
     Route { method: Method::POST, path: "/language", needs: Needs::Nothing, handler: || post(page::switch_language) },
     Route { method: Method::GET, path: "/", needs: Needs::SignedIn, handler: || get(page::account) },
+    Route { method: Method::GET, path: "/redial", needs: Needs::SignedIn, handler: || get(redial::page) },
+    Route { method: Method::POST, path: "/redial", needs: Needs::SignedIn, handler: || post(redial::press) },
+    Route {
+        method: Method::GET,
+        path: "/api/v1/account/calls",
+        needs: Needs::SignedIn,
+        handler: || get(redial::calls),
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/v1/account/redials",
+        needs: Needs::SignedIn,
+        handler: || post(redial::redial),
+    },
     Route { method: Method::POST, path: "/sign-out", needs: Needs::SignedIn, handler: || post(sign_in::sign_out) },
     Route {
         method: Method::POST,

@@ -51,6 +51,28 @@ words! {
     to_monitor: "モニタリング", "Monitor";
     to_whisper: "ささやき", "Whisper";
     cancel: "キャンセル", "Cancel";
+    redial: "再発信", "Redial";
+    redial_explained: "最近の通話の相手にもう一度発信します。まず自分の電話端末が鳴り、応答すると相手を呼び出します。ここから発信した通話は、モニタリングもささやきもできません。", "Calls somebody of your recent calls again. Your own phone rings first, and calls when you have answered. Nobody can monitor or whisper into a call that is placed here.";
+    redial_empty: "まだ通話がありません。通話をすると、ここに表示されます。", "There are no calls yet. They appear here once you have had some.";
+    redial_when: "日時", "Time";
+    redial_number: "相手の番号", "Number";
+    redial_what: "種類", "Kind";
+    redial_made: "発信", "Made";
+    redial_received: "着信", "Received";
+    redial_unanswered: "応答なし", "not answered";
+    redial_confidential: "モニタリング不可", "cannot be monitored";
+    redial_own_phone: "鳴る電話端末の内線番号:", "The extension that rings:";
+    redial_placed: "発信しました。", "The call is being placed.";
+    redial_refused: "発信できませんでした。", "The call could not be placed.";
+}
+
+/// Why something was refused, from the stable word of the reason; nothing for a word that people need no help with.
+pub fn reason(language: Language, word: &str) -> &'static str {
+    let said = LIVE.iter().find(|(name, ..)| name.strip_prefix("reason-") == Some(word));
+    said.map_or("", |(_, japanese, english)| match language {
+        Language::Japanese => japanese,
+        Language::English => english,
+    })
 }
 
 impl Words {

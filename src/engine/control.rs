@@ -39,6 +39,12 @@ pub enum Request {
         id: String,
         account: AccountId,
     },
+    /// 再発信: the account's own phone is to call a party of that call again. As with `Listen`, no socket can ask for it.
+    #[serde(skip)]
+    Redial {
+        account: AccountId,
+        call: String,
+    },
     /// An order of a screen. Whoever gives it answers for the account's having signed in, so no socket can.
     #[serde(skip)]
     Listen(Listen),

@@ -125,6 +125,7 @@ mod tests {
             callee: party("202"),
             begun_at_ms: 7,
             answered_at_ms: None,
+            confidential: false,
             caller_codec: None,
             callee_codec: None,
             end: None,

@@ -15,6 +15,7 @@ mod notary;
 mod orders;
 mod ports;
 pub mod prompts;
+pub mod redial;
 mod rows;
 mod run;
 mod scribe;

@@ -10,6 +10,7 @@ use super::{
     notary::{HeadExport, Notary},
     orders::Orders,
     ports::LegOpener,
+    redial::{NoRedial, Redial, Redials},
     scribe::Scribe,
     selftest::NoTest,
     snapshot::{bindings, directory, kept},
@@ -29,7 +30,10 @@ use crate::{
         transport::{Inbound, Tls, Transports},
     },
     store::{self, Store, keys::os_random},
-    switch::embedded::{self, Directory, Embedded, Now, Parts},
+    switch::{
+        Event,
+        embedded::{self, Directory, Embedded, Now, Parts},
+    },
 };
 use anyhow::Context;
 use std::{
@@ -89,6 +93,7 @@ pub struct Engine {
     switch: Embedded<LegOpener>,
     desk: Desk,
     orders: Orders,
+    redials: Redials,
     store: Store,
     media: Arc<Media>,
     ports: LegOpener,
@@ -157,6 +162,7 @@ enum Done {
     Trunks(store::Result<Vec<Found>>),
     RightLost(SessionId),
     SelfTest(Result<Vec<Hearing>, NoTest>, Option<oneshot::Sender<Answer>>),
+    Redial(Result<Redial, NoRedial>, oneshot::Sender<Answer>),
     /// May the screen have a phone rung?
     Order(Listen, Result<(String, Order), Refusal>, oneshot::Sender<Answer>),
 }
@@ -213,6 +219,7 @@ impl Engine {
             switch,
             desk: Desk::new(options.ivr, IdMaker::new(entropy.fork())),
             orders: Orders::default(),
+            redials: Redials::new(IdMaker::new(entropy.fork())),
             store,
             media,
             ports,
@@ -390,6 +397,7 @@ impl Engine {
         match output {
             embedded::Output::Transmit(transmit) => self.transports.send(transmit),
             embedded::Output::Media(command) => self.media_command(command),
+            embedded::Output::Event(Event::Placed { leg, outcome }) => self.redials.placed(leg, outcome),
             embedded::Output::Event(event) => self.desk.handle(now.instant, event),
             embedded::Output::Record(note) => self.ledger.write(note),
             embedded::Output::Binding(change) => self.scribe.keep(kept(change)),
@@ -470,6 +478,7 @@ impl Engine {
             Done::Trunks(read) => self.take_trunks(now, read),
             Done::RightLost(session) => self.desk.right_lost(now.instant, session),
             Done::SelfTest(result, answer) => self.tested_itself(result, answer),
+            Done::Redial(judged, answer) => self.redial(now, judged, answer),
             Done::Order(listen, judged, answer) => self.order(now, &listen, judged, answer),
         }
     }

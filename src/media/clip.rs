@@ -101,7 +101,11 @@ pub struct Clips(BTreeMap<Prompt, Arc<Clip>>);
 impl Clips {
     /// Reads `<language>/<stem>.wav` for every spoken prompt; the first one that is missing or wrong is the error.
     pub fn load<B: AsRef<[u8]>>(language: &str, read: impl Fn(&str) -> Option<B>) -> Result<Clips, ClipError> {
-        let made = [(Prompt::Chime, tone::chime()), (Prompt::MusicOnHold, music::tune())];
+        let made = [
+            (Prompt::Chime, tone::chime()),
+            (Prompt::RingBack, tone::ring_back()),
+            (Prompt::MusicOnHold, music::tune()),
+        ];
         let mut clips = Self::from_samples(made);
         for prompt in Prompt::SPOKEN {
             let file = file_of(language, prompt);

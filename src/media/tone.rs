@@ -11,6 +11,9 @@ const CHIME_DECAY_MS: f64 = 70.0;
 /// The level of a full-scale sine in dBm0 (ITU-T G.711, table 5: µ-law).
 const FULL_SCALE_DBM0: f64 = 3.17;
 const CHIME_LEVEL_DBM0: f64 = -18.0;
+const RING_BACK_HZ: f64 = 400.0;
+const RING_BACK_WAVER_HZ: f64 = 16.0;
+const RING_BACK_LEVEL_DBM0: f64 = -16.0;
 
 /// ピコン, at 8 kHz: 340 ms whose level while it sounds is about −18 dBm0.
 pub fn chime() -> Vec<i16> {
@@ -18,6 +21,19 @@ pub fn chime() -> Vec<i16> {
         |hz| Note { hz, length_ms: CHIME_NOTE_MS, attack_ms: CHIME_ATTACK_MS, decay_ms: CHIME_DECAY_MS, octave: 0.0 };
     let samples: Vec<f64> = CHIME_NOTES_HZ.iter().flat_map(|&hz| note(hz).samples()).collect();
     at_level(&samples, CHIME_LEVEL_DBM0 - FULL_SCALE_DBM0)
+}
+
+/// 呼出音, at 8 kHz: one second of ringing, two of silence, as a Japanese exchange gives it (400 Hz, wavering 16 times a
+/// second).
+pub fn ring_back() -> Vec<i16> {
+    let second = 8000;
+    let ringing: Vec<f64> = (0..second)
+        .map(|n| TAU * n as f64 / second as f64)
+        .map(|turn| (1.0 + (RING_BACK_WAVER_HZ * turn).cos()) / 2.0 * (RING_BACK_HZ * turn).sin())
+        .collect();
+    let mut samples = at_level(&ringing, RING_BACK_LEVEL_DBM0 - FULL_SCALE_DBM0);
+    samples.resize(3 * second, 0);
+    samples
 }
 
 /// The same sound, as strong as a sine of `dbfs`.

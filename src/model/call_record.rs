@@ -20,6 +20,8 @@ pub struct CallRecord {
     pub callee: Party,
     pub begun_at_ms: u64,
     pub answered_at_ms: Option<u64>,
+    /// Placed by 再発信: nobody may listen to it (H6).
+    pub confidential: bool,
     /// What each party's leg spoke last; none before the answer.
     pub caller_codec: Option<Codec>,
     pub callee_codec: Option<Codec>,

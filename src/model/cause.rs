@@ -37,6 +37,8 @@ pub enum Refusal {
     OwnPhone,
     #[error("the supervisor is part of this call")]
     OwnCall,
+    #[error("a call that was placed by redial, which nobody may listen to")]
+    Confidential,
     #[error("an IVR or a spy leg, not a call")]
     NotSpiable,
     #[error("no dialling from mobile in short form")]
@@ -83,6 +85,7 @@ impl Refusal {
             Refusal::OnHold => "on-hold",
             Refusal::OwnPhone => "own-phone",
             Refusal::OwnCall => "own-call",
+            Refusal::Confidential => "confidential",
             Refusal::NotSpiable => "not-spiable",
             Refusal::ShortDialFromMobile => "short-dial-from-mobile",
             Refusal::ShortDialMalformed => "short-dial-malformed",

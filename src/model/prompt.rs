@@ -21,6 +21,8 @@ pub enum Prompt {
     EndedByRight,
     /// ピコン: a session begins (B1, B2). Made by the tone generator, not a file.
     Chime,
+    /// What a phone that was rung so as to call hears until it is answered: one ring. Made by the tone generator.
+    RingBack,
     /// What a party on hold hears. Made by the tone generator, unless the administrator has a file.
     MusicOnHold,
 }
@@ -50,6 +52,7 @@ impl Prompt {
             Prompt::EndedByTransfer => "ended-by-transfer",
             Prompt::EndedByRight => "ended-by-right",
             Prompt::Chime => "chime",
+            Prompt::RingBack => "ring-back",
             Prompt::MusicOnHold => "music-on-hold",
         }
     }

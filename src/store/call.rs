@@ -24,6 +24,8 @@ pub struct CallRow {
     pub sip_status: Option<u16>,
     pub caller_codec: Option<String>,
     pub callee_codec: Option<String>,
+    /// Placed by 再発信: nobody could listen to it (H6).
+    pub confidential: bool,
     pub caller_quality: LegQuality,
     pub callee_quality: LegQuality,
 }
@@ -37,9 +39,11 @@ pub struct CallFilter {
     pub extension: Option<ExtensionNumber>,
 }
 
-const ROWS: &str =
-    "SELECT id, caller, caller_trunk, callee, callee_trunk, begun_at_ms, answered_at_ms, ended_at_ms, cause,
-    ended_by, sip_status, caller_codec, callee_codec,
+macro_rules! rows {
+    ($which:literal) => {
+        concat!(
+            "SELECT id, caller, caller_trunk, callee, callee_trunk, begun_at_ms, answered_at_ms, ended_at_ms, cause,
+    ended_by, sip_status, caller_codec, callee_codec, confidential,
     a.sent_packets AS a_sent_packets, a.sent_lost AS a_sent_lost, a.sent_jitter_us AS a_sent_jitter_us,
     a.sent_mos AS a_sent_mos, a.got_packets AS a_got_packets, a.got_lost AS a_got_lost,
     a.got_jitter_us AS a_got_jitter_us, a.got_mos AS a_got_mos, a.round_trip_us AS a_round_trip_us,
@@ -48,10 +52,22 @@ const ROWS: &str =
     b.got_jitter_us AS b_got_jitter_us, b.got_mos AS b_got_mos, b.round_trip_us AS b_round_trip_us
     FROM call_record
     LEFT JOIN call_quality AS a ON a.call = id AND a.side = 'caller'
-    LEFT JOIN call_quality AS b ON b.call = id AND b.side = 'callee'
-    WHERE begun_at_ms >= $1 AND begun_at_ms < $2 AND (begun_at_ms, id) > ($3, $4)
+    LEFT JOIN call_quality AS b ON b.call = id AND b.side = 'callee' ",
+            $which
+        )
+    };
+}
+
+const ROWS: &str = rows!(
+    "WHERE begun_at_ms >= $1 AND begun_at_ms < $2 AND (begun_at_ms, id) > ($3, $4)
     AND ($5 = '' OR ($5 = caller AND caller_trunk IS NULL) OR ($5 = callee AND callee_trunk IS NULL))
-    ORDER BY begun_at_ms, id LIMIT $6";
+    ORDER BY begun_at_ms, id LIMIT $6"
+);
+const ROW: &str = rows!("WHERE id = $1");
+const LATEST: &str = rows!(
+    "WHERE (caller = $1 AND caller_trunk IS NULL) OR (callee = $1 AND callee_trunk IS NULL)
+    ORDER BY begun_at_ms DESC, id DESC LIMIT $2"
+);
 
 impl Store {
     /// Keeps what is told of calls, all of it or nothing.
@@ -127,16 +143,28 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
+    pub async fn call_row(&self, id: &str) -> Result<Option<CallRow>> {
+        let row = sqlx::query(ROW).bind(id).fetch_optional(&self.pool).await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// The calls that an extension had last, the newest first.
+    pub async fn latest_calls(&self, extension: &ExtensionNumber, limit: u32) -> Result<Vec<CallRow>> {
+        let rows = sqlx::query(LATEST).bind(extension.as_str()).bind(i64::from(limit)).fetch_all(&self.pool).await?;
+        rows.iter().map(read).collect()
+    }
+
     async fn keep_call(&self, tx: &mut Transaction<'static, Any>, record: &CallRecord) -> Result<()> {
         let end = record.end.as_ref();
         sqlx::query(
             "INSERT INTO call_record (id, node_id, caller, caller_trunk, callee, callee_trunk, begun_at_ms, answered_at_ms,
-             ended_at_ms, cause, ended_by, sip_status, caller_codec, callee_codec)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+             ended_at_ms, cause, ended_by, sip_status, caller_codec, callee_codec, confidential)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
              ON CONFLICT (id) DO UPDATE SET caller = excluded.caller, caller_trunk = excluded.caller_trunk,
              callee = excluded.callee, callee_trunk = excluded.callee_trunk, begun_at_ms = excluded.begun_at_ms, answered_at_ms = excluded.answered_at_ms,
              ended_at_ms = excluded.ended_at_ms, cause = excluded.cause, ended_by = excluded.ended_by,
-             sip_status = excluded.sip_status, caller_codec = excluded.caller_codec, callee_codec = excluded.callee_codec",
+             sip_status = excluded.sip_status, caller_codec = excluded.caller_codec, callee_codec = excluded.callee_codec,
+             confidential = excluded.confidential",
         )
         .bind(record.id.to_string())
         .bind(self.writer.to_string())
@@ -152,6 +180,7 @@ impl Store {
         .bind(end.and_then(|end| end.sip_status).map(i64::from))
         .bind(record.caller_codec.map(Codec::name))
         .bind(record.callee_codec.map(Codec::name))
+        .bind(i64::from(record.confidential))
         .execute(&mut **tx)
         .await?;
         Ok(())
@@ -215,6 +244,7 @@ fn read(line: &AnyRow) -> Result<CallRow> {
         sip_status: row::number_option(line, "sip_status")?,
         caller_codec: row::column(line, "caller_codec")?,
         callee_codec: row::column(line, "callee_codec")?,
+        confidential: row::flag(line, "confidential")?,
         caller_quality: LegQuality {
             here: stream(line, ["a_sent_packets", "a_sent_lost", "a_sent_jitter_us", "a_sent_mos"])?,
             there: stream(line, ["a_got_packets", "a_got_lost", "a_got_jitter_us", "a_got_mos"])?,

@@ -20,6 +20,14 @@ pub enum Command {
         leg: LegId,
         extension: ExtensionNumber,
     },
+    /// Ring the phones of an extension in the same way; the one that answers calls `number` as if it had dialled it.
+    Place {
+        leg: LegId,
+        extension: ExtensionNumber,
+        number: String,
+        /// Nobody may ever listen to that call (H6).
+        confidential: bool,
+    },
     /// Answer a leg that dialled a feature code.
     Answer {
         leg: LegId,
@@ -79,6 +87,11 @@ pub enum Event {
         leg: LegId,
         why: NotReached,
     },
+    /// The phone that was rung so as to call somebody has answered and calls, or nothing came of it.
+    Placed {
+        leg: LegId,
+        outcome: Result<CallId, NotPlaced>,
+    },
     /// The answered leg is ready to be spoken to.
     Answered {
         leg: LegId,
@@ -136,6 +149,28 @@ impl NotReached {
     }
 }
 
+/// Why a call that was ordered was not placed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotPlaced {
+    /// The own phone, which is rung first.
+    NotReached(NotReached),
+    /// The number itself: the status that a phone would have been given for dialling it.
+    Refused(u16),
+}
+
+impl NotPlaced {
+    /// A stable word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            NotPlaced::NotReached(why) => why.as_str(),
+            NotPlaced::Refused(404) => "unknown-number",
+            NotPlaced::Refused(480) => "nobody-there",
+            NotPlaced::Refused(503) => "no-line",
+            NotPlaced::Refused(_) => "number-refused",
+        }
+    }
+}
+
 /// One call as others see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallView {
@@ -145,6 +180,8 @@ pub struct CallView {
     pub state: CallState,
     pub since_unix_ms: u64,
     pub listeners: usize,
+    /// Nobody may listen to it (H6).
+    pub confidential: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

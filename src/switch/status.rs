@@ -37,7 +37,16 @@ mod tests {
         let outside = Party::Outside { trunk: "ntt".parse().unwrap(), number: None };
         let status = |state, caller: &Party, callee: &Party| {
             let (caller, callee) = (caller.clone(), callee.clone());
-            CallView { id: ulid::Ulid::from(1).into(), caller, callee, state, since_unix_ms: 0, listeners: 0 }.status()
+            CallView {
+                id: ulid::Ulid::from(1).into(),
+                caller,
+                callee,
+                state,
+                since_unix_ms: 0,
+                listeners: 0,
+                confidential: false,
+            }
+            .status()
         };
         assert_eq!(status(CallState::Talking, &inside, &inside), CallStatus::Internal);
         assert_eq!(status(CallState::Talking, &outside, &inside), CallStatus::Inbound);

@@ -11,7 +11,7 @@ use sasayaki::{
 };
 
 /// Names an extension in a conversation that goes on, and hears E2 and the question again, nothing else.
-async fn refused(office: &Office, ear: &mut Ear<'_>, supervisor: &Call, keys: &str, reason: &str) {
+pub async fn refused(office: &Office, ear: &mut Ear<'_>, supervisor: &Call, keys: &str, reason: &str) {
     press(supervisor, &format!("{keys}#")).await;
     ear.hears(&[Prompt::Error, Prompt::Extension]).await;
     office.expect_trail("attempt", reason);

@@ -24,6 +24,7 @@ mod modes;
 mod power;
 mod privacy;
 mod records;
+mod redial;
 mod rtp;
 mod screen;
 mod secrets;

@@ -22,6 +22,7 @@ fn begun(id: u128, caller: &str, callee: &str, begun_at_ms: u64) -> CallRecord {
         callee: number(callee).into(),
         begun_at_ms,
         answered_at_ms: None,
+        confidential: false,
         caller_codec: None,
         callee_codec: None,
         end: None,
@@ -47,6 +48,7 @@ async fn the_newest_row_of_a_call_is_its_record(place: Place) {
     let begun = begun(1, "201", "4001", START);
     let answered = CallRecord {
         answered_at_ms: Some(START + 10),
+        confidential: true,
         caller_codec: Some(Codec::Pcmu),
         callee_codec: Some(Codec::Pcma),
         ..begun.clone()
@@ -69,6 +71,7 @@ async fn the_newest_row_of_a_call_is_its_record(place: Place) {
         sip_status: None,
         caller_codec: Some("PCMU".to_owned()),
         callee_codec: Some("PCMA".to_owned()),
+        confidential: true,
         caller_quality: LegQuality::default(),
         callee_quality: LegQuality::default(),
     };
@@ -88,6 +91,12 @@ async fn calls_are_found_by_time_and_by_either_end_page_by_page(place: Place) {
     assert_eq!(ids(found(&store, &ALL).await), [1, 2, 3, 4, 5, 6]);
     let of_201 = CallFilter { extension: Some(number("201")), ..ALL };
     assert_eq!(ids(found(&store, &of_201).await), [1, 4], "matched exactly, at either end");
+    let latest = store.latest_calls(&number("201"), 10).await.unwrap();
+    assert_eq!(ids(latest), [4, 1], "the newest first");
+    assert_eq!(ids(store.latest_calls(&number("203"), 2).await.unwrap()), [5, 4]);
+    let one = CallId::from(Ulid::from(3)).to_string();
+    assert_eq!(store.call_row(&one).await.unwrap().map(|row| row.callee), Some("2010".to_owned()));
+    assert_eq!(store.call_row("none").await.unwrap(), None);
     let between = CallFilter { since_ms: START + 1, until_ms: START + 2, ..ALL };
     assert_eq!(ids(found(&store, &between).await), [2, 3]);
 }

@@ -77,6 +77,7 @@ fn legs_of(
 ) -> Vec<LegKind> {
     let kind = |view: &CallView| match view.state {
         CallState::Ringing => LegKind::Ringing,
+        _ if view.confidential => LegKind::Confidential,
         CallState::Talking | CallState::OnHold => LegKind::Call {
             call: view.id,
             on_hold: view.state == CallState::OnHold,
@@ -118,14 +119,18 @@ mod tests {
     fn call() -> impl Strategy<Value = CallView> {
         let state =
             prop::sample::select(vec![CallState::Ringing, CallState::Talking, CallState::Talking, CallState::OnHold]);
-        (any::<u128>(), number(), number(), state).prop_map(|(id, caller, callee, state)| CallView {
-            id: CallId::from(Ulid::from(id)),
-            caller: caller.into(),
-            callee: callee.into(),
-            state,
-            since_unix_ms: 0,
-            listeners: 0,
-        })
+        let confidential = prop::bool::weighted(0.2);
+        (any::<u128>(), number(), number(), state, confidential).prop_map(
+            |(id, caller, callee, state, confidential)| CallView {
+                id: CallId::from(Ulid::from(id)),
+                caller: caller.into(),
+                callee: callee.into(),
+                state,
+                since_unix_ms: 0,
+                listeners: 0,
+                confidential,
+            },
+        )
     }
 
     fn phone() -> impl Strategy<Value = AtDesk> {

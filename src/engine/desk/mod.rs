@@ -186,6 +186,8 @@ impl Desk {
                 self.order_answered(leg);
             }
             Event::NotReached { leg, why } => self.not_reached(leg, why),
+            // Nobody who comes to the desk.
+            Event::Placed { .. } => {}
             Event::Digit { leg, digit } => {
                 self.tell_ivr(now, leg, ivr::Input::Digit(digit));
                 self.key_pressed(leg, digit);

@@ -42,6 +42,7 @@ fn call(id: u128, caller: &str, callee: &str, state: CallState) -> CallView {
         state,
         since_unix_ms: NOW_MS,
         listeners: 0,
+        confidential: false,
     }
 }
 
@@ -172,6 +173,7 @@ impl Rig {
 fn in_words(command: &Command) -> String {
     match command {
         Command::CallBack { extension, .. } => format!("ring {extension}"),
+        Command::Place { number, .. } => format!("place a call to {number}"),
         Command::Answer { .. } => "answer".into(),
         Command::Play { clips, .. } => {
             format!("play {}", clips.iter().map(|clip| clip.file_stem()).collect::<Vec<_>>().join(" "))

@@ -7,7 +7,8 @@ use crate::{
         control::{Answer, Hearing, Listen, Request},
         desk::{Order, SessionView},
         explain::{Live, explain},
-        figures,
+        figures, redial,
+        redial::{NoRedial, Redial},
         rows::{call_row, session_rows, trunk_status},
         selftest::{NoTest, SelfTest},
         socket::Asked,
@@ -76,6 +77,13 @@ impl Engine {
             }
             Request::SelfTest => self.test_itself(Some(answer)),
             Request::Orders => reply(answer, Answer::orders(self.orders.rows())),
+            Request::Redial { account, call } => {
+                let store = self.store.clone();
+                self.beside(async move {
+                    let judged = redial::judge(&store, account, &call).await;
+                    Some(Done::Redial(judged, answer))
+                });
+            }
             Request::Listen(listen) => {
                 let store = self.store.clone();
                 self.beside(async move {
@@ -129,6 +137,16 @@ impl Engine {
                 tracing::error!(event = "selftest-failed", %error, "who hears whom could not be tried");
                 reply_if(answer, Answer::error(format!("the self-test could not run: {error}")));
             }
+        }
+    }
+
+    pub(super) fn redial(&mut self, now: Now, judged: Result<Redial, NoRedial>, answer: oneshot::Sender<Answer>) {
+        match judged {
+            Ok(redial) => {
+                let command = self.redials.begin(now.unix_ms, redial, answer);
+                self.switch.command(now, command);
+            }
+            Err(why) => reply(answer, why.into()),
         }
     }
 

@@ -40,6 +40,8 @@ pub(super) struct Call {
     pub transfer: Option<Transfer>,
     /// It takes another call's place.
     pub succeeds: Option<Succession>,
+    /// Nobody may listen to it, nor to what follows it (H6).
+    pub confidential: bool,
     /// When a party on hold that could not be asked back is asked again.
     pub resume_at: Option<Instant>,
 }
@@ -78,7 +80,7 @@ pub(super) enum Target {
 
 impl Target {
     /// Who would be called, over the first trunk if outside.
-    fn party(&self) -> Option<Party> {
+    pub fn party(&self) -> Option<Party> {
         match self {
             Target::Extension(number) => Some(number.clone().into()),
             Target::Outside(dial) => {
@@ -86,6 +88,14 @@ impl Target {
             }
         }
     }
+}
+
+/// How the one who is called is reached.
+pub(super) struct Way {
+    pub party: Party,
+    pub flow: Flow,
+    /// Of a call that goes out.
+    pub out: Option<WayOut>,
 }
 
 /// Why a request is refused, and what people are told beside the code.
@@ -144,6 +154,7 @@ impl Call {
             listeners: BTreeMap::new(),
             transfer: None,
             succeeds: None,
+            confidential: false,
             resume_at: None,
         }
     }
@@ -163,6 +174,11 @@ impl Call {
             Side::Caller => self.caller,
             Side::Callee => self.callee,
         }
+    }
+
+    /// Whether a supervisor may stand in it at all.
+    pub fn may_be_heard(&self) -> bool {
+        matches!(self.stage, Stage::Talking { .. }) && !self.confidential
     }
 
     /// Until when a phone may keep the other waiting.
@@ -220,14 +236,24 @@ impl<P: MediaPorts> Embedded<P> {
         source: Party,
         target: Target,
     ) -> Result<CallId, Refused> {
-        let (party, way, way_out) = match target {
+        let way = self.way_to(now, flow, target)?;
+        let id: CallId = self.ids.make(now.unix_ms);
+        let role = Role::Party { call: id, side: Side::Caller };
+        let caller = self.incoming_leg(now, tx, flow, request, source, role)?;
+        self.begin_call(now, id, caller, way, false).inspect_err(|_| self.close_leg(caller))?;
+        Ok(id)
+    }
+
+    /// How somebody is reached, if one more call may be. `flow` is the caller's.
+    pub(super) fn way_to(&mut self, now: Now, flow: Flow, target: Target) -> Result<Way, Refused> {
+        let way = match target {
             Target::Extension(number) => {
                 self.can_ring(now, &number)?;
-                (Party::Extension(number), flow, None)
+                Way { party: Party::Extension(number), flow, out: None }
             }
             Target::Outside(dial) => {
                 let (trunk, flow, way_out) = self.way_out(&dial).ok_or(NO_TRUNK)?;
-                (Party::Outside { trunk, number: Some(dial.number) }, flow, Some(way_out))
+                Way { party: Party::Outside { trunk, number: Some(dial.number) }, flow, out: Some(way_out) }
             }
         };
         let limit = match self.config.max_concurrent {
@@ -240,13 +266,23 @@ impl<P: MediaPorts> Embedded<P> {
         if self.calls.values().filter(|call| call.counts()).count() >= limit {
             return Err(ALL_LINES_BUSY);
         }
-        let id: CallId = self.ids.make(now.unix_ms);
-        let role = Role::Party { call: id, side: Side::Caller };
-        let caller = self.incoming_leg(now, tx, flow, request, source, role)?;
-        let callee = self.called_leg(now, id, party, way).inspect_err(|_| self.close_leg(caller))?;
-        self.calls.insert(id, Call::ringing(id, caller, callee, now, self.config.ring_timeout, way_out));
+        Ok(way)
+    }
+
+    /// A call of a leg that is there, to somebody who is yet to be rung.
+    pub(super) fn begin_call(
+        &mut self,
+        now: Now,
+        id: CallId,
+        caller: LegId,
+        way: Way,
+        confidential: bool,
+    ) -> Result<(), Refused> {
+        let callee = self.called_leg(now, id, way.party, way.flow)?;
+        let call = Call::ringing(id, caller, callee, now, self.config.ring_timeout, way.out);
+        self.calls.insert(id, Call { confidential, ..call });
         self.record(id, None);
-        Ok(id)
+        Ok(())
     }
 
     /// Whether there is such an extension, and a phone of it to ring.

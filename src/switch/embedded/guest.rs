@@ -2,7 +2,6 @@
 
 use super::{
     Directory, Embedded, Now,
-    call::{Call, Stage},
     leg::{Leg, MediaPorts, Origin, Role},
 };
 use crate::{
@@ -20,8 +19,8 @@ const MAX_GUESTS: usize = 2_000;
 /// How many of them may be one extension: nobody else is to be kept out, nor passwords guessed side by side.
 const MAX_GUESTS_PER_PHONE: usize = 4;
 
-/// The ticket of a chime for an agent: nobody waits for its end.
-const NO_TICKET: u64 = 0;
+/// The ticket of what is played to a party: nobody at the desk waits for its end.
+pub(super) const NO_TICKET: u64 = 0;
 
 /// Who dialled a feature code: an extension, by its own phone or over a mobile trunk.
 pub(super) struct Caller {
@@ -125,7 +124,7 @@ impl<P: MediaPorts> Embedded<P> {
         if !self.is_guest(listener.leg) {
             return;
         }
-        let Some(target @ Call { stage: Stage::Talking { .. }, .. }) = self.calls.get_mut(&call) else { return };
+        let Some(target) = self.calls.get_mut(&call).filter(|call| call.may_be_heard()) else { return };
         target.listeners.insert(session, listener);
         self.attached.insert(session, call);
         self.hear(call);

@@ -3,7 +3,7 @@
 //! Sans-IO. In: SIP from the transports, digits and ends of prompts from the media plane, `Command`s, the time.
 //! Out: SIP to send, commands for the media plane, `Event`s, call records and registrations to keep.
 //! Who is heard is settled in `gate`, who may call at all in `door`; a call is set up in `call`, `ring` and `early`, changed and ended in `talk`; legs
-//! that dialled a feature code, and supervisors attached to a call, live in `guest`, those we ring for that in `callback`; phones that vanished are found out in
+//! that dialled a feature code, and supervisors attached to a call, live in `guest`, those we ring for that in `callback`, those we ring so that they call somebody in `place`; phones that vanished are found out in
 //! `pulse`; `refresh` keeps sessions alive, `update` is how phones do; `farewell` ends dialogs whose messages cross; the world
 //! outside is reached through `trunk`, phones behind a NAT are kept within reach by `nat`; `transfer` lets another call take
 //! the place of one; what is kept of a call is made in `record`; phones that watch others are told in `presence`.
@@ -19,6 +19,7 @@ mod gate;
 mod guest;
 mod leg;
 mod nat;
+mod place;
 mod presence;
 mod pulse;
 mod record;
@@ -48,11 +49,12 @@ use crate::{
     spy::{Hold, Listener},
 };
 use call::{Branch, Call, Refused, Stage};
-use callback::CallBack;
+use callback::{CallBack, Errand};
 use farewell::Farewell;
 use gate::Gate;
 use leg::{Leg, Origin, Role};
 use nat::Openings;
+use place::Wanted;
 use presence::Presence;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -227,7 +229,10 @@ impl<P: MediaPorts> Embedded<P> {
 
     pub fn command(&mut self, now: Now, command: Command) {
         match command {
-            Command::CallBack { leg, extension } => self.call_back(now, leg, extension),
+            Command::CallBack { leg, extension } => self.call_back(now, leg, extension, Errand::Desk),
+            Command::Place { leg, extension, number, confidential } => {
+                self.place(now, leg, extension, Wanted { number, confidential });
+            }
             Command::Answer { leg } => self.answer_guest(now, leg),
             Command::Play { leg, ticket, clips } => self.media(media::Command::Play { leg, ticket, clips }),
             Command::StopPlaying { leg } => self.media(media::Command::StopPlaying { leg }),
@@ -250,9 +255,10 @@ impl<P: MediaPorts> Embedded<P> {
             }
             media::Event::Digit { leg, digit } if self.is_guest(leg) => self.event(Event::Digit { leg, digit }),
             media::Event::Played { leg, ticket } if self.is_guest(leg) => self.event(Event::Played { leg, ticket }),
+            media::Event::Played { leg, .. } => self.ring_back_again(leg),
             media::Event::Quiet { leg } => self.gone_quiet(now, leg),
             media::Event::Closed { leg, quality } => self.record_quality(leg, quality),
-            media::Event::Digit { .. } | media::Event::Played { .. } => {}
+            media::Event::Digit { .. } => {}
         }
     }
 
@@ -525,6 +531,7 @@ impl<P: MediaPorts> Embedded<P> {
             },
             since_unix_ms: call.since_unix_ms,
             listeners: call.listeners.len(),
+            confidential: call.confidential,
         })
     }
 }

@@ -126,6 +126,7 @@ impl<P: MediaPorts> Embedded<P> {
         let code = if codec.is_some() { 183 } else { 180 };
         if let Some(codec) = codec {
             self.agree(caller, codec);
+            self.stop_ring_back(caller);
             self.join(id);
         }
         self.answer_invite(now, caller, code, codec.is_some());
@@ -187,6 +188,7 @@ impl<P: MediaPorts> Embedded<P> {
             return self.transfer_succeeded(now, id, *of);
         }
         self.agree(caller, codec);
+        self.stop_ring_back(caller);
         self.join(id);
         self.record(id, None);
         self.answer_invite(now, caller, 200, true);
@@ -272,10 +274,7 @@ impl<P: MediaPorts> Embedded<P> {
             self.close_leg(call.callee);
             match call.succeeds {
                 Some(Succession { of, .. }) => self.transfer_failed(now, of, code),
-                None => {
-                    self.answer_invite(now, call.caller, code, false);
-                    self.close_leg(call.caller);
-                }
+                None => self.dismiss_caller(now, call.caller, code, cause),
             }
             self.event(Event::CallEnded { call: id });
         }

@@ -10,6 +10,7 @@ mod hears;
 mod keys;
 mod nat;
 mod network;
+mod place;
 mod presence;
 mod pulse;
 mod races;

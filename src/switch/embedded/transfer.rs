@@ -147,7 +147,7 @@ impl<P: MediaPorts> Embedded<P> {
         let call = self.calls.get(&old).ok_or(481_u16)?;
         let (transferor, stays) = (call.leg(by), call.leg(by.other()));
         let Leg { party, flow, .. } = self.legs.get(&transferor).ok_or(481_u16)?;
-        let (referrer, flow) = (party.clone(), *flow);
+        let (referrer, flow, confidential) = (party.clone(), *flow, call.confidential);
         if self.draining {
             return Err(503);
         }
@@ -155,6 +155,7 @@ impl<P: MediaPorts> Embedded<P> {
         let callee = self.called_leg(now, id, target.into(), flow)?;
         let mut successor = Call::ringing(id, stays, callee, now, self.config.ring_timeout, None);
         successor.succeeds = Some(Succession { of: old, referrer });
+        successor.confidential = confidential;
         self.calls.insert(id, successor);
         self.record(id, None);
         if let Some(call) = self.calls.get_mut(&old) {
@@ -233,12 +234,14 @@ impl<P: MediaPorts> Embedded<P> {
     /// An attended transfer: the far ends of the transferor's two calls talk to each other from here on.
     fn join_calls(&mut self, now: Now, first: LegId, second: LegId, refer: u32) {
         self.tell_outcome(now, first, refer, 200);
+        let confidential =
+            [first, second].into_iter().filter_map(|leg| self.seat_of(leg)).any(|(call, _)| call.confidential);
         let released = [first, second].map(|leg| {
             let (call, side) = self.seat_of(leg)?;
             self.release(now, call.id, side)
         });
         if let [Some(caller), Some(callee)] = released {
-            self.connect_legs(now, caller, callee);
+            self.connect_legs(now, caller, callee, confidential);
         }
     }
 
@@ -246,11 +249,11 @@ impl<P: MediaPorts> Embedded<P> {
     fn overtake(&mut self, now: Now, old: CallId, by: Side, other: LegId, refer: u32) {
         let Some(Leg { role: Role::Party { call: successor, .. }, party, .. }) = self.legs.get(&other) else { return };
         let (successor, referrer) = (*successor, party.clone());
-        self.answer_invite(now, other, 487, false);
-        self.close_leg(other);
-        let stays = self.calls.get(&old).map(|call| call.leg(by.other()));
-        if let (Some(call), Some(stays)) = (self.calls.get_mut(&successor), stays) {
+        self.dismiss_caller(now, other, 487, CallEnding::NoAnswer);
+        let stays = self.calls.get(&old).map(|call| (call.leg(by.other()), call.confidential));
+        if let (Some(call), Some((stays, confidential))) = (self.calls.get_mut(&successor), stays) {
             call.caller = stays;
+            call.confidential |= confidential;
             call.succeeds = Some(Succession { of: old, referrer });
         }
         if let Some(call) = self.calls.get_mut(&old) {
@@ -278,11 +281,12 @@ impl<P: MediaPorts> Embedded<P> {
         match seated {
             Err(code) => self.respond(now, tx, request, code),
             Ok((call, side, comes)) => {
+                let confidential = self.calls.get(&call).is_some_and(|call| call.confidential);
                 if let Some(stays) = self.release(now, call, side) {
                     if let Some(codec) = self.legs.get(&stays).and_then(|leg| leg.media.codec) {
                         self.agree(comes, codec);
                     }
-                    self.connect_legs(now, comes, stays);
+                    self.connect_legs(now, comes, stays, confidential);
                 }
                 self.answer_invite(now, comes, 200, true);
             }
@@ -325,10 +329,10 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     /// A call between two legs that have none.
-    fn connect_legs(&mut self, now: Now, caller: LegId, callee: LegId) {
+    fn connect_legs(&mut self, now: Now, caller: LegId, callee: LegId, confidential: bool) {
         let id: CallId = self.ids.make(now.unix_ms);
         let call = Call::new(id, caller, callee, now, Stage::Talking { renegotiation: None });
-        self.calls.insert(id, call);
+        self.calls.insert(id, Call { confidential, ..call });
         self.seat(now, id);
     }
 

@@ -29,6 +29,7 @@ fn a_call_is_told_when_it_begins_is_answered_and_ends() {
         callee: number("1001").into(),
         begun_at_ms,
         answered_at_ms: None,
+        confidential: false,
         caller_codec: None,
         callee_codec: None,
         end: None,

@@ -2,17 +2,23 @@
 
 use super::control::Answer;
 use crate::{
-    model::{AccountId, CallId, ExtensionNumber, IdMaker, LegId},
+    model::{AccountId, ExtensionNumber, IdMaker, LegId},
     store::{CallRow, Store, StoreError},
-    switch::{Command, NotPlaced},
+    switch::{Command, Event},
 };
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
 
-/// Those who wait for word of their own phone.
+/// The phones that are rung so as to call somebody again.
 pub struct Redials {
     ids: IdMaker,
-    waiting: BTreeMap<LegId, oneshot::Sender<Answer>>,
+    ringing: BTreeMap<LegId, Ringing>,
+}
+
+struct Ringing {
+    number: String,
+    /// Whoever wants to know what comes of it.
+    answer: oneshot::Sender<Answer>,
 }
 
 /// Why nothing is rung.
@@ -39,8 +45,8 @@ impl NoRedial {
 
 /// Whose phone rings, and what it calls then.
 pub struct Redial {
-    own: ExtensionNumber,
-    number: String,
+    pub own: ExtensionNumber,
+    pub number: String,
 }
 
 /// `call` must be one that the account's own extension had; the other party of it is called.
@@ -63,26 +69,54 @@ pub fn other_party<'r>(row: &'r CallRow, own: &ExtensionNumber) -> Option<&'r st
 
 impl Redials {
     pub fn new(ids: IdMaker) -> Self {
-        Self { ids, waiting: BTreeMap::new() }
+        Self { ids, ringing: BTreeMap::new() }
     }
 
     /// What the switch is to do; `answer` is given when the own phone has answered, or does not.
     pub fn begin(&mut self, unix_ms: u64, redial: Redial, answer: oneshot::Sender<Answer>) -> Command {
         let leg = self.ids.make(unix_ms);
-        self.waiting.insert(leg, answer);
-        Command::Place { leg, extension: redial.own, number: redial.number, confidential: true }
+        self.ringing.insert(leg, Ringing { number: redial.number, answer });
+        Command::CallBack { leg, extension: redial.own }
     }
 
-    pub fn placed(&mut self, leg: LegId, outcome: Result<CallId, NotPlaced>) {
-        let answer = match outcome {
-            Ok(_) => Answer::done(),
-            Err(why) => refused(why.as_str(), format!("the call was not placed: {}", why.as_str())),
-        };
-        if let Some(waiting) = self.waiting.remove(&leg) {
+    /// What the switch is to do next, if the event is about a phone that is rung here.
+    pub fn hear(&mut self, event: &Event) -> Option<Command> {
+        match event {
+            Event::Answered { leg } => {
+                let number = self.ringing.get(leg)?.number.clone();
+                return Some(Command::Connect { leg: *leg, number, confidential: true });
+            }
+            Event::NotReached { leg, why } => self.is_over(*leg, Err(why.as_str())),
+            Event::Connected { leg, outcome } => self.is_over(*leg, outcome.map(|_| ()).map_err(why)),
+            Event::HungUp { leg } => self.is_over(*leg, Err("no-answer")),
+            _ => {}
+        }
+        None
+    }
+
+    fn is_over(&mut self, leg: LegId, outcome: Result<(), &'static str>) {
+        if let Some(Ringing { answer, .. }) = self.ringing.remove(&leg) {
+            let told =
+                outcome.map_or_else(|why| refused(why, format!("the call was not placed: {why}")), |()| Answer::done());
             // Whoever asked may have gone.
-            let _ = waiting.send(answer);
+            let _ = answer.send(told);
         }
     }
+}
+
+/// The stable word for why a number could not be called.
+pub fn why(status: u16) -> &'static str {
+    match status {
+        404 => "unknown-number",
+        480 => "nobody-there",
+        503 => "no-line",
+        _ => "number-refused",
+    }
+}
+
+/// Nobody is rung for a number that cannot be called.
+pub fn not_callable(status: u16) -> Answer {
+    refused(why(status), format!("this number cannot be called: {}", why(status)))
 }
 
 impl From<NoRedial> for Answer {

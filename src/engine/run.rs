@@ -30,10 +30,7 @@ use crate::{
         transport::{Inbound, Tls, Transports},
     },
     store::{self, Store, keys::os_random},
-    switch::{
-        Event,
-        embedded::{self, Directory, Embedded, Now, Parts},
-    },
+    switch::embedded::{self, Directory, Embedded, Now, Parts},
 };
 use anyhow::Context;
 use std::{
@@ -397,8 +394,12 @@ impl Engine {
         match output {
             embedded::Output::Transmit(transmit) => self.transports.send(transmit),
             embedded::Output::Media(command) => self.media_command(command),
-            embedded::Output::Event(Event::Placed { leg, outcome }) => self.redials.placed(leg, outcome),
-            embedded::Output::Event(event) => self.desk.handle(now.instant, event),
+            embedded::Output::Event(event) => {
+                if let Some(next) = self.redials.hear(&event) {
+                    self.switch.command(now, next);
+                }
+                self.desk.handle(now.instant, event);
+            }
             embedded::Output::Record(note) => self.ledger.write(note),
             embedded::Output::Binding(change) => self.scribe.keep(kept(change)),
         }

@@ -20,14 +20,6 @@ pub enum Command {
         leg: LegId,
         extension: ExtensionNumber,
     },
-    /// Ring the phones of an extension in the same way; the one that answers calls `number` as if it had dialled it.
-    Place {
-        leg: LegId,
-        extension: ExtensionNumber,
-        number: String,
-        /// Nobody may ever listen to that call (H6).
-        confidential: bool,
-    },
     /// Answer a leg that dialled a feature code.
     Answer {
         leg: LegId,
@@ -40,6 +32,13 @@ pub enum Command {
     },
     StopPlaying {
         leg: LegId,
+    },
+    /// Let a leg that was called back call `number`, as if its phone had dialled it.
+    Connect {
+        leg: LegId,
+        number: String,
+        /// Nobody may ever listen to that call (H6).
+        confidential: bool,
     },
     /// Bridge a supervisor's leg onto a call, beside the party on `side`.
     Attach {
@@ -87,10 +86,11 @@ pub enum Event {
         leg: LegId,
         why: NotReached,
     },
-    /// The phone that was rung so as to call somebody has answered and calls, or nothing came of it.
-    Placed {
+    /// A leg that was to call somebody calls, as a party of this call; or it was let go, for the reason that a phone would have
+    /// been given for dialling that number.
+    Connected {
         leg: LegId,
-        outcome: Result<CallId, NotPlaced>,
+        outcome: Result<CallId, u16>,
     },
     /// The answered leg is ready to be spoken to.
     Answered {
@@ -145,28 +145,6 @@ impl NotReached {
             NotReached::NoAnswer => "no-answer",
             NotReached::Refused => "call-back-refused",
             NotReached::Failed => "call-back-failed",
-        }
-    }
-}
-
-/// Why a call that was ordered was not placed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotPlaced {
-    /// The own phone, which is rung first.
-    NotReached(NotReached),
-    /// The number itself: the status that a phone would have been given for dialling it.
-    Refused(u16),
-}
-
-impl NotPlaced {
-    /// A stable word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            NotPlaced::NotReached(why) => why.as_str(),
-            NotPlaced::Refused(404) => "unknown-number",
-            NotPlaced::Refused(480) => "nobody-there",
-            NotPlaced::Refused(503) => "no-line",
-            NotPlaced::Refused(_) => "number-refused",
         }
     }
 }

@@ -187,7 +187,7 @@ impl Desk {
             }
             Event::NotReached { leg, why } => self.not_reached(leg, why),
             // Nobody who comes to the desk.
-            Event::Placed { .. } => {}
+            Event::Connected { .. } => {}
             Event::Digit { leg, digit } => {
                 self.tell_ivr(now, leg, ivr::Input::Digit(digit));
                 self.key_pressed(leg, digit);

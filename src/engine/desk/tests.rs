@@ -173,7 +173,7 @@ impl Rig {
 fn in_words(command: &Command) -> String {
     match command {
         Command::CallBack { extension, .. } => format!("ring {extension}"),
-        Command::Place { number, .. } => format!("place a call to {number}"),
+        Command::Connect { number, .. } => format!("call {number}"),
         Command::Answer { .. } => "answer".into(),
         Command::Play { clips, .. } => {
             format!("play {}", clips.iter().map(|clip| clip.file_stem()).collect::<Vec<_>>().join(" "))

@@ -143,6 +143,9 @@ impl Engine {
     pub(super) fn redial(&mut self, now: Now, judged: Result<Redial, NoRedial>, answer: oneshot::Sender<Answer>) {
         match judged {
             Ok(redial) => {
+                if let Err(status) = self.switch.may_call(now, &redial.own, &redial.number) {
+                    return reply(answer, redial::not_callable(status));
+                }
                 let command = self.redials.begin(now.unix_ms, redial, answer);
                 self.switch.command(now, command);
             }

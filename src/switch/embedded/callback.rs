@@ -1,19 +1,17 @@
 //! Calling a supervisor back (C, F4, H4): the phones of an extension are rung from 9999, and the one that answers stands at
-//! the desk as if it had dialled, or calls somebody (`place`). Nobody is connected before the answer, and nothing sends
-//! such a call elsewhere.
+//! the desk as if it had dialled. Nobody is connected before the answer, and nothing sends such a call elsewhere.
 
 use super::{
     Embedded, Now, Purpose,
     call::Branch,
     leg::{Leg, MediaPorts, Origin, Role},
-    place::Wanted,
     ring::{MAX_BRANCHES, better},
 };
 use crate::{
     media,
     model::{ExtensionNumber, HearMatrix, LegId, Party},
     sip::{CSeq, ClientTx, Flow, Method, NameAddr, Response, sdp},
-    switch::{Event, NotPlaced, NotReached},
+    switch::{Event, NotReached},
 };
 use std::time::{Duration, Instant};
 
@@ -28,27 +26,9 @@ const NOBODY: u16 = 480;
 
 /// The phones of an extension, ringing. Its leg is a guest's that has no dialog yet.
 pub(super) struct CallBack {
-    errand: Errand,
     branches: Vec<Branch>,
     deadline: Instant,
     best: u16,
-}
-
-/// What a phone is rung for.
-pub(super) enum Errand {
-    /// Its user is expected at the desk.
-    Desk,
-    /// It is to call somebody.
-    Call(Wanted),
-}
-
-impl Errand {
-    fn in_vain(&self, leg: LegId, why: NotReached) -> Event {
-        match self {
-            Errand::Desk => Event::NotReached { leg, why },
-            Errand::Call(_) => Event::Placed { leg, outcome: Err(NotPlaced::NotReached(why)) },
-        }
-    }
 }
 
 impl CallBack {
@@ -64,17 +44,13 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     /// Rings every phone of the extension; what comes of it is told by an event, at once if nothing rings.
-    pub(super) fn call_back(&mut self, now: Now, leg: LegId, extension: ExtensionNumber, errand: Errand) {
-        match self.begin_call_back(now, leg, extension) {
-            Ok(branches) => {
-                let deadline = now.instant + CALL_BACK_LIMIT;
-                self.call_backs.insert(leg, CallBack { errand, branches, deadline, best: NOBODY });
-            }
-            Err(why) => self.event(errand.in_vain(leg, why)),
+    pub(super) fn call_back(&mut self, now: Now, leg: LegId, extension: ExtensionNumber) {
+        if let Err(why) = self.begin_call_back(now, leg, extension) {
+            self.event(Event::NotReached { leg, why });
         }
     }
 
-    fn begin_call_back(&mut self, now: Now, id: LegId, extension: ExtensionNumber) -> Result<Vec<Branch>, NotReached> {
+    fn begin_call_back(&mut self, now: Now, id: LegId, extension: ExtensionNumber) -> Result<(), NotReached> {
         self.admit_guest(&extension).map_err(|code| if code == 486 { NotReached::Busy } else { NotReached::Failed })?;
         self.can_ring(now, &extension).map_err(|_| NotReached::NoPhone)?;
         let bindings = self.registrar.contacts_of(&extension, now.unix_ms);
@@ -89,8 +65,10 @@ impl<P: MediaPorts> Embedded<P> {
         for binding in bindings.into_iter().take(MAX_BRANCHES) {
             branches.extend(self.ring_contact(now, id, binding.contact.to_string(), binding.flow, offer.clone()));
         }
+        let deadline = now.instant + CALL_BACK_LIMIT;
+        self.call_backs.insert(id, CallBack { branches, deadline, best: NOBODY });
         self.presence.touch(self.legs.get(&id).and_then(|leg| leg.party.extension()));
-        Ok(branches)
+        Ok(())
     }
 
     fn ring_contact(&mut self, now: Now, id: LegId, uri: String, flow: Flow, offer: Vec<u8>) -> Option<Branch> {
@@ -146,17 +124,12 @@ impl<P: MediaPorts> Embedded<P> {
         if let Err(code) = self.take_up(now, id, branch, flow, response) {
             return self.call_back_failed(now, id, tx, code);
         }
-        let errand = self.stop_ringing_back(now, id);
+        self.stop_ringing_back(now, id);
         self.presence.touch(self.legs.get(&id).and_then(|leg| leg.party.extension()));
         self.configure(id, None);
         self.media(media::Command::Hear(HearMatrix::silent([id])));
-        match errand {
-            Some(Errand::Call(wanted)) => self.call_on(now, id, wanted),
-            Some(Errand::Desk) | None => {
-                self.media(media::Command::Listen { leg: id, on: true });
-                self.event(Event::Answered { leg: id });
-            }
-        }
+        self.media(media::Command::Listen { leg: id, on: true });
+        self.event(Event::Answered { leg: id });
     }
 
     pub(super) fn call_back_failed(&mut self, now: Now, id: LegId, tx: ClientTx, code: u16) {
@@ -178,16 +151,15 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     fn give_up_call_back(&mut self, now: Now, id: LegId, why: NotReached) {
-        let errand = self.stop_ringing_back(now, id).unwrap_or(Errand::Desk);
+        self.stop_ringing_back(now, id);
         self.close_leg(id);
-        self.event(errand.in_vain(id, why));
+        self.event(Event::NotReached { leg: id, why });
     }
 
-    /// Whatever still rings is told to stop; who answers all the same is let go. Gives back what it rang for.
-    pub(super) fn stop_ringing_back(&mut self, now: Now, id: LegId) -> Option<Errand> {
-        let CallBack { errand, branches, .. } = self.call_backs.remove(&id)?;
-        branches.into_iter().for_each(|branch| self.abandon(now, branch));
-        Some(errand)
+    /// Whatever still rings is told to stop; who answers all the same is let go.
+    pub(super) fn stop_ringing_back(&mut self, now: Now, id: LegId) {
+        let branches = self.call_backs.remove(&id).map(|call_back| call_back.branches);
+        branches.into_iter().flatten().for_each(|branch| self.abandon(now, branch));
     }
 }
 

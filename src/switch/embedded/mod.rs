@@ -3,7 +3,7 @@
 //! Sans-IO. In: SIP from the transports, digits and ends of prompts from the media plane, `Command`s, the time.
 //! Out: SIP to send, commands for the media plane, `Event`s, call records and registrations to keep.
 //! Who is heard is settled in `gate`, who may call at all in `door`; a call is set up in `call`, `ring` and `early`, changed and ended in `talk`; legs
-//! that dialled a feature code, and supervisors attached to a call, live in `guest`, those we ring for that in `callback`, those we ring so that they call somebody in `place`; phones that vanished are found out in
+//! that dialled a feature code, and supervisors attached to a call, live in `guest`, those we ring for that in `callback`, and then let call somebody in `place`; phones that vanished are found out in
 //! `pulse`; `refresh` keeps sessions alive, `update` is how phones do; `farewell` ends dialogs whose messages cross; the world
 //! outside is reached through `trunk`, phones behind a NAT are kept within reach by `nat`; `transfer` lets another call take
 //! the place of one; what is kept of a call is made in `record`; phones that watch others are told in `presence`.
@@ -49,12 +49,11 @@ use crate::{
     spy::{Hold, Listener},
 };
 use call::{Branch, Call, Refused, Stage};
-use callback::{CallBack, Errand};
+use callback::CallBack;
 use farewell::Farewell;
 use gate::Gate;
 use leg::{Leg, Origin, Role};
 use nat::Openings;
-use place::Wanted;
 use presence::Presence;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -229,13 +228,11 @@ impl<P: MediaPorts> Embedded<P> {
 
     pub fn command(&mut self, now: Now, command: Command) {
         match command {
-            Command::CallBack { leg, extension } => self.call_back(now, leg, extension, Errand::Desk),
-            Command::Place { leg, extension, number, confidential } => {
-                self.place(now, leg, extension, Wanted { number, confidential });
-            }
+            Command::CallBack { leg, extension } => self.call_back(now, leg, extension),
             Command::Answer { leg } => self.answer_guest(now, leg),
             Command::Play { leg, ticket, clips } => self.media(media::Command::Play { leg, ticket, clips }),
             Command::StopPlaying { leg } => self.media(media::Command::StopPlaying { leg }),
+            Command::Connect { leg, number, confidential } => self.connect_guest(now, leg, &number, confidential),
             Command::Attach { session, leg, call, side, mode, hearing } => {
                 self.attach(session, call, Listener { leg, side, mode, of_parties: hearing });
             }

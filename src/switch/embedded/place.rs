@@ -1,10 +1,9 @@
-//! Calls that somebody orders at a screen (再発信, H6): their own phone is rung from the call-back number, and once it is
-//! answered it calls whoever was chosen, as if it had dialled. It hears the ringing from us, since no response can tell it.
+//! Calls that somebody orders at a screen (再発信, H6): their own phone was rung from the call-back number, and now calls
+//! whoever was chosen, as if it had dialled. It hears the ringing from us, since no response can tell it.
 
 use super::{
     Embedded, Now,
     call::{Call, Refused, Stage, Target},
-    callback::Errand,
     guest::NO_TICKET,
     leg::{Leg, MediaPorts, Role},
 };
@@ -12,48 +11,38 @@ use crate::{
     dialplan::Route,
     media,
     model::{CallEnding, CallId, ExtensionNumber, LegId, Prompt, Side},
-    switch::{Event, NotPlaced},
+    switch::Event,
 };
 
-/// Whom the phone that is rung is to call.
-pub(super) struct Wanted {
-    /// As it would be dialled.
-    pub number: String,
-    pub confidential: bool,
-}
-
 impl<P: MediaPorts> Embedded<P> {
-    /// Rings the phones of `extension`, unless the number can be called by nobody.
-    pub(super) fn place(&mut self, now: Now, leg: LegId, extension: ExtensionNumber, wanted: Wanted) {
-        let callable = match self.target_of(&wanted.number) {
-            Ok(Target::Extension(number)) if number == extension => Err(486),
-            Ok(Target::Extension(number)) => self.can_ring(now, &number),
-            Ok(Target::Outside(_)) => Ok(()),
-            Err(code) => Err(code),
-        };
-        match callable {
-            Ok(()) => self.call_back(now, leg, extension, Errand::Call(wanted)),
-            Err(code) => self.event(Event::Placed { leg, outcome: Err(NotPlaced::Refused(code)) }),
+    /// Whether a phone of `caller` could call that number now; an error is the status that it would be given.
+    pub fn may_call(&self, now: Now, caller: &ExtensionNumber, number: &str) -> Result<(), u16> {
+        match self.target_of(number)? {
+            Target::Extension(number) if number == *caller => Err(486),
+            Target::Extension(number) => self.can_ring(now, &number),
+            Target::Outside(_) => Ok(()),
         }
     }
 
-    /// The phone that was rung is on the line, and calls.
-    pub(super) fn call_on(&mut self, now: Now, leg: LegId, wanted: Wanted) {
-        let target = self.target_of(&wanted.number);
+    pub(super) fn connect_guest(&mut self, now: Now, leg: LegId, number: &str, confidential: bool) {
+        let Some(caller) = self.legs.get(&leg).filter(|leg| leg.guest().is_some()).map(|leg| leg.party.clone()) else {
+            return;
+        };
+        let target = self.target_of(number);
         let callee = target.as_ref().ok().and_then(Target::party);
-        match target.map_err(Refused::from).and_then(|target| self.call_from(now, leg, target, wanted.confidential)) {
+        match target.map_err(Refused::from).and_then(|target| self.call_from(now, leg, target, confidential)) {
             Ok(call) => {
-                self.event(Event::Placed { leg, outcome: Ok(call) });
+                self.media(media::Command::Listen { leg, on: false });
+                self.event(Event::Connected { leg, outcome: Ok(call) });
                 self.ring_back(leg);
                 self.ring(now, call);
             }
             Err(Refused { code, .. }) => {
-                let caller = self.legs.get(&leg).map(|leg| leg.party.clone());
-                if let (Some(caller), Some(callee)) = (caller, callee) {
+                if let Some(callee) = callee {
                     self.record_refusal(now, caller, callee, code);
                 }
                 self.hang_up_guest(now, leg);
-                self.event(Event::Placed { leg, outcome: Err(NotPlaced::Refused(code)) });
+                self.event(Event::Connected { leg, outcome: Err(code) });
             }
         }
     }

@@ -1,34 +1,27 @@
-//! Calls that are ordered at a screen: the own phone rings first, and then calls.
+//! Calls that are ordered at a screen: a phone that was called back calls somebody.
 
 use super::*;
-use crate::{
-    model::Prompt,
-    switch::{NotPlaced, NotReached},
-};
+use crate::model::Prompt;
 use ulid::Ulid;
 
 const LEG: u128 = 4;
 
 impl Rig {
-    /// 1000's phone is to call `number`.
-    fn place(&mut self, number: &str) -> LegId {
+    /// 1000's phone is rung, answers, and is to call `number`; its leg, and the ring.
+    fn place(&mut self, number: &str) -> (LegId, Request) {
         let leg = LegId::from(Ulid::from(LEG));
-        let extension = "1000".parse().unwrap();
-        self.command(Command::Place { leg, extension, number: number.to_owned(), confidential: true });
-        leg
-    }
-
-    fn own_phone_answers(&mut self) -> Request {
+        self.command(Command::CallBack { leg, extension: "1000".parse().unwrap() });
         let ring = self.received("1000", Method::Invite);
         self.answer("1000", &ring, 200, sdp_of("1000", "sendrecv"));
         self.received("1000", Method::Ack);
-        ring
+        self.command(Command::Connect { leg, number: number.to_owned(), confidential: true });
+        (leg, ring)
     }
 
     /// What came of it; `None` while nothing has.
-    fn placed(&self) -> Option<Result<(), NotPlaced>> {
+    fn placed(&self) -> Option<Result<(), u16>> {
         self.events.iter().find_map(|event| match event {
-            Event::Placed { outcome, .. } => Some(outcome.map(|_| ())),
+            Event::Connected { outcome, .. } => Some(outcome.map(|_| ())),
             _ => None,
         })
     }
@@ -40,14 +33,9 @@ impl Rig {
 }
 
 #[test]
-fn h6_the_own_phone_rings_from_9999_and_then_calls_as_if_it_had_dialled() {
+fn h6_a_phone_that_was_called_back_calls_as_if_it_had_dialled() {
     let mut rig = Rig::new();
-    let leg = rig.place("1001");
-    let own = rig.received("1000", Method::Invite);
-    assert_eq!(own.headers.from().unwrap().uri, format!("sip:9999@{DOMAIN}"));
-    assert!(rig.words("1001").is_empty() && rig.placed().is_none(), "nobody else rings before the answer");
-    rig.answer("1000", &own, 200, sdp_of("1000", "sendrecv"));
-    rig.received("1000", Method::Ack);
+    let (leg, _) = rig.place("1001");
     assert_eq!(rig.placed(), Some(Ok(())));
     let ring = rig.received("1001", Method::Invite);
     assert_eq!(ring.headers.from().unwrap().uri, format!("sip:1000@{DOMAIN}"));
@@ -73,8 +61,7 @@ fn h6_the_own_phone_rings_from_9999_and_then_calls_as_if_it_had_dialled() {
 #[test]
 fn h6_nobody_is_attached_to_it_nor_to_what_follows_a_transfer() {
     let mut rig = Rig::new();
-    rig.place("1001");
-    let own = rig.own_phone_answers();
+    let (_, own) = rig.place("1001");
     let ring = rig.received("1001", Method::Invite);
     rig.answer("1001", &ring, 200, sdp_of("1001", "sendrecv"));
     rig.received("1001", Method::Ack);
@@ -96,7 +83,6 @@ fn the_own_phone_is_let_go_with_a_bye_when_nobody_answers() {
     for code in [486, 480, 603] {
         let mut rig = Rig::new();
         rig.place("1001");
-        rig.own_phone_answers();
         let ring = rig.received("1001", Method::Invite);
         rig.answer("1001", &ring, code, vec![]);
         rig.received("1000", Method::Bye);
@@ -108,8 +94,7 @@ fn the_own_phone_is_let_go_with_a_bye_when_nobody_answers() {
 #[test]
 fn whoever_hangs_up_while_it_rings_gets_no_bye_and_the_other_phone_stops_ringing() {
     let mut rig = Rig::new();
-    rig.place("1001");
-    let own = rig.own_phone_answers();
+    let (_, own) = rig.place("1001");
     let ring = rig.received("1001", Method::Invite);
     rig.answer("1001", &ring, 180, vec![]);
     let bye = from_callee(&mut rig, "1000", Method::Bye, &own, 2);
@@ -123,8 +108,7 @@ fn whoever_hangs_up_while_it_rings_gets_no_bye_and_the_other_phone_stops_ringing
 #[test]
 fn early_media_take_the_place_of_the_ringing() {
     let mut rig = Rig::new();
-    let leg = rig.place("1001");
-    rig.own_phone_answers();
+    let (leg, _) = rig.place("1001");
     let ring = rig.received("1001", Method::Invite);
     rig.answer("1001", &ring, 183, sdp_of("1001", "sendrecv"));
     rig.switch.media_event(rig.now, media::Event::Played { leg, ticket: 0 });
@@ -135,34 +119,27 @@ fn early_media_take_the_place_of_the_ringing() {
 }
 
 #[test]
-fn what_cannot_be_called_rings_nobody() {
-    for (number, code) in [("1003", 480), ("7777", 404), ("0070", 403), ("1000", 486), ("anonymous", 404)] {
+fn what_cannot_be_called_is_known_beforehand_and_lets_the_own_phone_go() {
+    for (number, code) in [("1003", 480), ("7777", 404), ("0070", 403), ("anonymous", 404)] {
         let mut rig = Rig::new();
+        assert_eq!(rig.switch.may_call(rig.now, &"1000".parse().unwrap(), number), Err(code), "{number}");
         rig.place(number);
-        assert_eq!(rig.placed(), Some(Err(NotPlaced::Refused(code))), "{number}");
-        assert!(rig.inbox.is_empty() && rig.switch.is_idle());
+        rig.received("1000", Method::Bye);
+        assert_eq!(rig.placed(), Some(Err(code)), "{number}");
+        assert!(rig.switch.is_idle());
     }
+    let rig = Rig::new();
+    let call = |number| rig.switch.may_call(rig.now, &"1000".parse().unwrap(), number);
+    assert_eq!((call("1001"), call("1000")), (Ok(()), Err(486)));
 }
 
 #[test]
-fn an_own_phone_that_does_not_answer_calls_nobody() {
+fn who_is_in_a_call_already_or_at_no_desk_is_connected_to_nobody() {
     let mut rig = Rig::new();
-    rig.place("1001");
-    let ring = rig.received("1000", Method::Invite);
-    rig.answer("1000", &ring, 486, vec![]);
-    assert_eq!(rig.placed(), Some(Err(NotPlaced::NotReached(NotReached::Busy))));
-    assert!(rig.words("1001").is_empty() && rig.switch.is_idle() && rig.records.is_empty());
-}
-
-#[test]
-fn who_was_called_in_vain_by_then_ends_the_own_call() {
-    let mut rig = Rig::new();
-    rig.place("1001");
-    let ring = rig.received("1000", Method::Invite);
-    rig.switch.registrar.remove_all(&number("1001"));
-    rig.answer("1000", &ring, 200, sdp_of("1000", "sendrecv"));
-    rig.received("1000", Method::Ack);
-    rig.received("1000", Method::Bye);
-    assert_eq!(rig.placed(), Some(Err(NotPlaced::Refused(480))));
-    assert!(rig.switch.is_idle());
+    rig.talk();
+    let party = rig.switch.calls.values().next().unwrap().caller;
+    for leg in [party, LegId::from(Ulid::from(99))] {
+        rig.command(Command::Connect { leg, number: "1002".to_owned(), confidential: true });
+    }
+    assert!(rig.words("1002").is_empty() && rig.placed().is_none() && rig.switch.calls().len() == 1);
 }

@@ -71,7 +71,7 @@ fn j1_every_route_is_open_to_whom_its_line_says_and_closed_to_all_others() {
                 Ok(()) => None,
                 Err(screen::Barred::SignInFirst) if route.path.starts_with("/api/") => Some(401),
                 Err(screen::Barred::SignInFirst) => Some(303),
-                Err(screen::Barred::NotAllowed) => Some(403),
+                Err(screen::Barred::NotAllowed | screen::Barred::OutOfScope) => Some(403),
             };
             let told = format!("{role:?} {} {}: {}", route.method, route.path, page.status);
             match refused {

@@ -1,6 +1,6 @@
 //! Who may see which page, and give which order, at a screen (J1, F1). Whom they may listen to is `right`'s to say.
 
-use crate::model::Role;
+use crate::model::{Role, Scope};
 
 /// What a page or an order asks of whoever wants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub enum Barred {
     SignInFirst,
     /// 権限がありません
     NotAllowed,
+    /// The account may, this token of it may not.
+    OutOfScope,
 }
 
 /// `role` is that of the account that is signed in, as it is now.
@@ -34,6 +36,16 @@ pub fn judge(needs: Needs, role: Option<Role>) -> Result<(), Barred> {
             Err(Barred::NotAllowed)
         }
     }
+}
+
+/// What a token allows, beside what its account may: any of its scopes suffices. `changes`: more than looking is wanted.
+pub fn judge_scopes(needs: Needs, changes: bool, scopes: &[Scope]) -> Result<(), Barred> {
+    let allows = |scope: &Scope| match scope {
+        Scope::Read => !changes,
+        Scope::Monitor => needs != Needs::Administering,
+        Scope::Admin => true,
+    };
+    if needs == Needs::Nothing || scopes.iter().any(allows) { Ok(()) } else { Err(Barred::OutOfScope) }
 }
 
 #[cfg(test)]
@@ -49,5 +61,17 @@ mod tests {
         assert_eq!(allowed(None), [true, false, false, false]);
         assert_eq!(judge(Needs::SignedIn, None), Err(Barred::SignInFirst));
         assert_eq!(judge(Needs::Watching, Some(Role::User)), Err(Barred::NotAllowed));
+    }
+
+    #[test]
+    fn a_token_looks_watches_or_does_everything_as_its_scopes_say() {
+        let allowed = |changes, scopes: &[Scope]| Needs::ALL.map(|needs| judge_scopes(needs, changes, scopes).is_ok());
+        assert_eq!(allowed(false, &[Scope::Read]), [true; 4]);
+        assert_eq!(allowed(true, &[Scope::Read]), [true, false, false, false]);
+        assert_eq!(allowed(false, &[Scope::Monitor]), [true, true, true, false]);
+        assert_eq!(allowed(true, &[Scope::Monitor]), [true, true, true, false]);
+        assert_eq!(allowed(true, &[Scope::Admin]), [true; 4]);
+        assert_eq!(allowed(true, &[Scope::Read, Scope::Monitor]), [true, true, true, false]);
+        assert_eq!(allowed(false, &[]), [true, false, false, false]);
     }
 }

@@ -1,7 +1,7 @@
 use super::{Admin, NewTrunk, NotDone, Right, moment};
 use crate::{
     access::hours::Hours,
-    model::{CallCenterName, DialId, ExtensionNumber, Level, Login, Password, Resource, TrunkName},
+    model::{CallCenterName, DialId, ExtensionNumber, Level, Login, Password, Resource, TokenId, TrunkName},
     store::{AccountChange, ExtensionChange, NewAccount, NewExtension, SettingKey, StoreError, TrunkChange},
 };
 use std::fmt;
@@ -34,6 +34,7 @@ pub enum Act {
     AddTrunk(NewTrunk),
     SetTrunk(TrunkName, TrunkChange),
     RemoveTrunk(TrunkName),
+    RevokeToken(TokenId),
 }
 
 /// What was done, in a sentence, and what whoever did it should know.
@@ -143,6 +144,10 @@ impl Admin<'_> {
             Act::RemoveTrunk(name) => {
                 store.remove_trunk(actor, &name).await?;
                 format!("removed trunk {name}")
+            }
+            Act::RevokeToken(id) => {
+                store.revoke_token(actor, id).await?;
+                format!("revoked token {id}")
             }
         };
         Ok(Done { said, notes: Vec::new() })

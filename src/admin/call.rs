@@ -124,8 +124,19 @@ impl Quality {
     }
 }
 
-/// In the CSV the quality of each side has its columns among the others: `caller_sent_packets` and so on.
-pub fn header_row() -> Vec<String> {
+/// The first row of the CSV. The quality of each side has its columns among the others: `caller_sent_packets` and so on.
+pub fn csv_header() -> Result<Vec<u8>, csv::Error> {
+    csv_of(&[header_row()])
+}
+
+/// The rows of a CSV (RFC 4180), without the first.
+pub fn csv_of<T: Serialize>(rows: &[T]) -> Result<Vec<u8>, csv::Error> {
+    let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+    rows.iter().try_for_each(|row| csv.serialize(row))?;
+    csv.into_inner().map_err(|error| csv::Error::from(error.into_error()))
+}
+
+fn header_row() -> Vec<String> {
     let of_side = |side: &'static str| QUALITY_COLUMNS.iter().map(move |column| format!("{side}_{column}"));
     COLUMNS.iter().map(ToString::to_string).chain(of_side("caller")).chain(of_side("callee")).collect()
 }
@@ -161,10 +172,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_row_of_the_csv_has_a_value_or_none_for_each_column() {
-        let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
-        csv.write_record(header_row()).unwrap();
-        csv.serialize(line()).unwrap();
-        let text = String::from_utf8(csv.into_inner().unwrap()).unwrap();
+        let text = String::from_utf8([csv_header().unwrap(), csv_of(&[line()]).unwrap()].concat()).unwrap();
         let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
         assert_eq!(rows[0].len(), rows[1].len());
         let pairs: String =

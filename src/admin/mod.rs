@@ -9,14 +9,16 @@ mod act;
 mod call;
 pub mod moment;
 mod permission;
+mod token;
 mod trail;
 mod trunk;
 
 pub use act::{Act, Done, Note};
 #[cfg(test)]
 pub(crate) use call::tests::line as a_call;
-pub use call::{CallLine, Quality, header_row};
+pub use call::{CallLine, Quality, csv_header, csv_of};
 pub use permission::{Permission, Right};
+pub use token::TokenLine;
 pub use trail::{TrailLine, Verdict};
 pub use trunk::{NewTrunk, TrunkLine};
 

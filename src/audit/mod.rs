@@ -13,7 +13,7 @@ pub use verify::{Fault, Verified, Verifier};
 
 use crate::{
     model::AuditEvent,
-    store::{AuditRow, Head, Store, StoreError, Tip, unix_ms},
+    store::{AuditPlace, AuditRow, Head, Store, StoreError, Tip, unix_ms},
 };
 use std::path::Path;
 
@@ -43,8 +43,8 @@ impl Trail {
         self.0.append_audit(at_ms, events).await
     }
 
-    /// The first page of rows from `since_ms` on, or the page after `last`, oldest first. An empty page is the end.
-    pub async fn page(&self, since_ms: u64, last: Option<&AuditRow>) -> Result<Vec<AuditRow>, StoreError> {
+    /// The first page of rows from `since_ms` on, or the page after that place, oldest first. An empty page is the end.
+    pub async fn page(&self, since_ms: u64, last: Option<&AuditPlace>) -> Result<Vec<AuditRow>, StoreError> {
         self.0.audit_rows(since_ms, last, PAGE_ROWS).await
     }
 
@@ -52,7 +52,7 @@ impl Trail {
     pub async fn list(&self, since_ms: u64) -> Result<Vec<AuditRow>, StoreError> {
         let mut rows: Vec<AuditRow> = Vec::new();
         loop {
-            let page = self.page(since_ms, rows.last()).await?;
+            let page = self.page(since_ms, rows.last().map(AuditRow::place).as_ref()).await?;
             if page.is_empty() {
                 return Ok(rows);
             }

@@ -3,7 +3,7 @@
 use super::{
     account::AccountCommand, audit::AuditCommand, bench::BenchCommand, call_center::CallCenterCommand, cdr::CdrCommand,
     dial_id::DialIdCommand, explain::Explain, extension::ExtensionCommand, live, output::Format,
-    permission::PermissionCommand, setting::SettingCommand, trunk::TrunkCommand,
+    permission::PermissionCommand, setting::SettingCommand, token::TokenCommand, trunk::TrunkCommand,
 };
 use std::path::PathBuf;
 
@@ -58,6 +58,9 @@ pub enum Command {
     /// Settings that change at run time
     #[command(subcommand)]
     Setting(SettingCommand),
+    /// Tokens of programs that use the interface
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Calls that are going on
     Calls(live::Live),
     /// Listening sessions that are going on

@@ -5,12 +5,12 @@ use super::{
     output::{self, Row},
 };
 use crate::{
-    admin::{CallLine, Quality, header_row, moment::Since},
+    admin::{CallLine, Quality, csv_header, csv_of, moment::Since},
     model::ExtensionNumber,
-    store::{CallFilter, CallRow, unix_ms},
+    store::{CallFilter, CallPlace, unix_ms},
 };
 use serde::{Serializer as _, ser::SerializeSeq};
-use std::io;
+use std::io::{self, Write};
 
 /// So many rows are read at a time.
 const PAGE_ROWS: u32 = 1000;
@@ -60,7 +60,7 @@ impl CdrCommand {
 struct Pages<'a> {
     office: &'a Office,
     filter: CallFilter,
-    last: Option<CallRow>,
+    last: Option<CallPlace>,
 }
 
 impl Pages<'_> {
@@ -68,7 +68,7 @@ impl Pages<'_> {
     async fn next(&mut self) -> anyhow::Result<Vec<CallLine>> {
         let page = self.office.store.call_rows(&self.filter, self.last.as_ref(), PAGE_ROWS).await?;
         if let Some(last) = page.last() {
-            self.last = Some(last.clone());
+            self.last = Some(last.place());
         }
         Ok(page.into_iter().map(CallLine::of).collect())
     }
@@ -100,22 +100,14 @@ async fn print_json(mut pages: Pages<'_>) -> anyhow::Result<()> {
 }
 
 async fn print_csv(mut pages: Pages<'_>) -> anyhow::Result<()> {
-    let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(io::stdout());
-    csv.write_record(header_row()).map_err(told_by)?;
+    let mut out = io::stdout();
+    out.write_all(&csv_header()?)?;
     loop {
         let page = pages.next().await?;
         if page.is_empty() {
-            return Ok(csv.flush()?);
+            return Ok(out.flush()?);
         }
-        page.iter().try_for_each(|line| csv.serialize(line)).map_err(told_by)?;
-    }
-}
-
-/// The error of the pipe behind that of the writer: one that was closed is no failure.
-fn told_by(error: csv::Error) -> anyhow::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error.into(),
-        other => anyhow::anyhow!("a call record cannot be written as CSV: {other:?}"),
+        out.write_all(&csv_of(&page)?)?;
     }
 }
 

@@ -25,6 +25,7 @@ mod secret_input;
 mod selftest;
 mod serve;
 mod setting;
+mod token;
 mod trunk;
 
 use args::{Cli, Command};
@@ -81,6 +82,7 @@ async fn carry_out(command: Command, named: Option<&Path>) -> anyhow::Result<Exi
         Command::Permission(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::CallCenter(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Setting(command) => command.run(&Office::open(loaded.config).await?).await?,
+        Command::Token(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Trunk(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Audit(command) => return command.run(&Office::open(loaded.config).await?).await,
         Command::Explain(explain) => explain.run(&Office::open(loaded.config).await?).await?,

@@ -67,6 +67,7 @@ pub fn explained(not_done: impl Into<NotDone>) -> anyhow::Error {
             "extension" => "; `sasayaki extension list` shows what there is",
             "trunk" => "; `sasayaki trunk list` shows what there is",
             "call center" => "; `sasayaki call-center list` shows what there is",
+            "token" => "; `sasayaki token list` shows what there is",
             "agent" => "; `sasayaki call-center list` shows who there is",
             "rule" => "; `sasayaki permission list` shows what there is",
             "time zone" => "; name one like Asia/Tokyo",

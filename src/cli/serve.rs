@@ -45,7 +45,9 @@ async fn console(config: &Config, store: Store, engine: &Engine) -> anyhow::Resu
     let Some(listen) = config.console.listen else { return Ok(None) };
     let behind_proxy = config.console.behind_proxy;
     let tls = if behind_proxy { None } else { identity(config)? };
-    let options = console::Options { listen, tls, behind_proxy, callback: engine.callback_number().to_owned() };
+    let dialplan = dialplan_files::required(config.dialplan_dir.as_deref())?;
+    let callback = engine.callback_number().to_owned();
+    let options = console::Options { listen, tls, behind_proxy, callback, dialplan };
     Ok(Some(Console::start(options, store, engine.handle(), engine.turns()).await?))
 }
 

@@ -1,6 +1,7 @@
 use super::{guesses::Guesses, live::Live};
 use crate::{
     admin::{Act, Admin, Done, NotDone},
+    dialplan::DialPlan,
     engine::{Handle, control::Request},
     model::{AccountId, Refusal},
     store::{Actor, Store},
@@ -21,14 +22,15 @@ struct Inner {
     /// The browser's side of it speaks TLS.
     secure: bool,
     callback: String,
+    dialplan: DialPlan,
     guesses: Mutex<Guesses>,
     sign_ins: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl App {
-    pub fn new(store: Store, engine: Handle, secure: bool, callback: String) -> Self {
+    pub fn new(store: Store, engine: Handle, secure: bool, callback: String, dialplan: DialPlan) -> Self {
         let (guesses, sign_ins) = Default::default();
-        Self(Arc::new(Inner { store, engine, live: Live::new(), secure, callback, guesses, sign_ins }))
+        Self(Arc::new(Inner { store, engine, live: Live::new(), secure, callback, dialplan, guesses, sign_ins }))
     }
 
     pub fn store(&self) -> &Store {
@@ -57,6 +59,10 @@ impl App {
     /// The number from which phones are rung.
     pub fn callback(&self) -> &str {
         &self.0.callback
+    }
+
+    pub fn dialplan(&self) -> &DialPlan {
+        &self.0.dialplan
     }
 
     pub fn guesses(&self) -> MutexGuard<'_, Guesses> {

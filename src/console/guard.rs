@@ -3,8 +3,8 @@
 use super::{app::App, page, problem::Problem, routes::MAX_BODY_BYTES, server::Peer};
 use crate::{
     access::screen::{self, Barred, Needs},
-    model::Secret,
-    store::{AccountRow, Actor, unix_ms},
+    model::{Scope, Secret},
+    store::{self, AccountRow, Actor, Store, TokenOwner, token_hash, unix_ms},
 };
 use axum::{
     body::{Body, to_bytes},
@@ -13,8 +13,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
-use sha2::{Digest, Sha256};
-use std::{fmt::Write, time::Duration};
+use std::time::Duration;
 use tokio::time::timeout;
 
 /// How long a request may take until its answer begins, its body included.
@@ -31,36 +30,60 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 #[derive(Clone)]
 pub struct Visitor {
     pub account: AccountRow,
-    token: Secret,
+    pub badge: Badge,
+}
+
+/// How they prove who they are.
+#[derive(Clone)]
+pub enum Badge {
+    /// A browser, by the cookie of its session.
+    Session(Secret),
+    /// A program, by a token of the account.
+    Token { token_hash: String, name: String, scopes: Vec<Scope> },
 }
 
 impl Visitor {
     /// As whom the audit trail knows what they change now.
     pub fn actor(&self, Peer(from): Peer) -> Actor {
-        Actor { account: Some(self.account.id), ..Actor::now(from.to_string()) }
+        let source = match &self.badge {
+            Badge::Session(_) => from.to_string(),
+            Badge::Token { name, .. } => format!("{from} by token {name}"),
+        };
+        Actor { account: Some(self.account.id), ..Actor::now(source) }
     }
 
-    /// What a page of this session puts into its forms, and no other page can know.
+    /// What a page of this session puts into its forms, and no other page can know. A program has no pages.
     pub fn csrf(&self) -> String {
-        hash(&format!("csrf:{}", self.token.expose()))
+        match &self.badge {
+            Badge::Session(token) => token_hash(&Secret::new(format!("csrf:{}", token.expose()))),
+            Badge::Token { .. } => String::new(),
+        }
     }
 
-    /// By which the store knows the session.
+    /// By which the store knows the session or the token.
     pub fn token_hash(&self) -> String {
-        token_hash(&self.token)
+        match &self.badge {
+            Badge::Session(token) => token_hash(token),
+            Badge::Token { token_hash, .. } => token_hash.clone(),
+        }
+    }
+
+    /// The same as they are now; `None`: signed out, revoked or expired.
+    pub async fn again(&self, store: &Store) -> store::Result<Option<Visitor>> {
+        match &self.badge {
+            Badge::Session(token) => by_session(store, token.clone()).await,
+            Badge::Token { token_hash, .. } => by_token(store, token_hash.clone()).await,
+        }
     }
 }
 
-pub fn token_hash(token: &Secret) -> String {
-    hash(token.expose())
-}
-
-fn hash(text: &str) -> String {
-    let digest = Sha256::digest(text.as_bytes());
-    digest.iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+/// Whether they may: by the role of the account, and by the scopes of the token if there is one.
+pub fn judge(needs: Needs, changes: bool, visitor: Option<&Visitor>) -> Result<(), Barred> {
+    screen::judge(needs, visitor.map(|visitor| visitor.account.role))?;
+    match visitor.map(|visitor| &visitor.badge) {
+        Some(Badge::Token { scopes, .. }) => screen::judge_scopes(needs, changes, scopes),
+        Some(Badge::Session(_)) | None => Ok(()),
+    }
 }
 
 pub async fn guard(State((app, needs)): State<(App, Needs)>, request: Request, next: Next) -> Response {
@@ -71,25 +94,25 @@ pub async fn guard(State((app, needs)): State<(App, Needs)>, request: Request, n
 }
 
 async fn admit(app: &App, needs: Needs, request: Request, next: Next) -> Response {
-    let visitor = match visitor(app, request.headers()).await {
+    let is_page = !request.uri().path().starts_with("/api/");
+    let visitor = match visitor(app, request.headers(), is_page).await {
         Ok(visitor) => visitor,
         Err(problem) => return problem.into_response(),
     };
-    let is_page = !request.uri().path().starts_with("/api/");
-    match screen::judge(needs, visitor.as_ref().map(|visitor| visitor.account.role)) {
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
+    match judge(needs, changes, visitor.as_ref()) {
         Ok(()) => {}
         Err(Barred::SignInFirst) if is_page => return Redirect::to("/sign-in").into_response(),
         Err(Barred::SignInFirst) => return Problem::new(StatusCode::UNAUTHORIZED, "sign in first").into_response(),
         Err(Barred::NotAllowed) if is_page => return page::not_allowed(request.headers(), visitor.as_ref()),
         Err(Barred::NotAllowed) => {
             let detail = "権限がありません: your role may not do this; ask an administrator";
-            return Problem::new(StatusCode::FORBIDDEN, detail)
-                .because(Some("role-not-allowed".into()))
-                .into_response();
+            return barred(detail, "role-not-allowed");
         }
+        Err(Barred::OutOfScope) => return barred("the scopes of this token do not allow this", "out-of-scope"),
     }
-    let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
-    let checked = if changes { from_our_page(request, visitor.as_ref()).await } else { Ok(request) };
+    let by_cookie = visitor.as_ref().is_none_or(|visitor| matches!(visitor.badge, Badge::Session(_)));
+    let checked = if changes && by_cookie { from_our_page(request, visitor.as_ref()).await } else { Ok(request) };
     match checked {
         Err(problem) => problem.into_response(),
         Ok(mut request) => {
@@ -101,13 +124,41 @@ async fn admit(app: &App, needs: Needs, request: Request, next: Next) -> Respons
     }
 }
 
-async fn visitor(app: &App, headers: &HeaderMap) -> Result<Option<Visitor>, Problem> {
-    let Some(token) = cookie(headers, session_cookie(app)).map(Secret::new) else { return Ok(None) };
-    let found = app.store().web_session(&token_hash(&token), unix_ms()).await.map_err(|error| {
+fn barred(detail: &str, reason: &str) -> Response {
+    Problem::new(StatusCode::FORBIDDEN, detail).because(Some(reason.to_owned())).into_response()
+}
+
+/// By a token where one is shown, which pages take none of; else by the cookie.
+async fn visitor(app: &App, headers: &HeaderMap, is_page: bool) -> Result<Option<Visitor>, Problem> {
+    let failed = |error| {
         tracing::error!(%error, "a request to the console was refused because the store failed");
         Problem::unavailable()
-    })?;
-    Ok(found.map(|account| Visitor { account, token }))
+    };
+    if let Some(shown) = headers.get(header::AUTHORIZATION).filter(|_| !is_page) {
+        let unknown = || Problem::new(StatusCode::UNAUTHORIZED, "this token is unknown, revoked or expired");
+        let token = bearer(shown).ok_or_else(unknown)?;
+        return by_token(app.store(), token_hash(&token)).await.map_err(failed)?.map(Some).ok_or_else(unknown);
+    }
+    let Some(token) = cookie(headers, session_cookie(app)).map(Secret::new) else { return Ok(None) };
+    by_session(app.store(), token).await.map_err(failed)
+}
+
+/// RFC 6750 §2.1.
+fn bearer(shown: &HeaderValue) -> Option<Secret> {
+    let (scheme, token) = shown.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| Secret::new(token.trim()))
+}
+
+async fn by_session(store: &Store, token: Secret) -> store::Result<Option<Visitor>> {
+    let found = store.web_session(&token_hash(&token), unix_ms()).await?;
+    Ok(found.map(|account| Visitor { account, badge: Badge::Session(token) }))
+}
+
+async fn by_token(store: &Store, token_hash: String) -> store::Result<Option<Visitor>> {
+    let found = store.token_owner(&token_hash, unix_ms()).await?;
+    let visitor =
+        |TokenOwner { account, name, scopes }| Visitor { account, badge: Badge::Token { token_hash, name, scopes } };
+    Ok(found.map(visitor))
 }
 
 /// What changes something comes from a page of this origin, and in a session from a page of that session.

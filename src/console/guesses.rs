@@ -3,7 +3,7 @@
 
 use crate::{
     access::{
-        lockout::{Budget, POLICY},
+        lockout::{Budget, POLICY, Verdict},
         sign_in::{self, Found, Password},
     },
     model::{AccountId, Refusal, Source},
@@ -45,6 +45,22 @@ impl Guesses {
             Err(_) => {}
         }
         verdict
+    }
+
+    /// The logins that are locked at that time, from where, and until when.
+    pub fn locked(&self, now_ms: u64) -> Vec<(String, String, u64)> {
+        let locked = self.0.iter().filter_map(|(guesser, budget)| match (guesser, POLICY.judge(budget, now_ms)) {
+            (Guesser::At { login, source }, Verdict::Locked { until_ms }) => {
+                Some((login.clone(), source.to_string(), until_ms))
+            }
+            (Guesser::At { .. } | Guesser::Others, Verdict::Locked { .. } | Verdict::Open) => None,
+        });
+        locked.collect()
+    }
+
+    /// Opens every lock of that login.
+    pub fn forget(&mut self, login: &str) {
+        self.0.retain(|guesser, _| !matches!(guesser, Guesser::At { login: of, .. } if of == login));
     }
 
     fn guesser(&self, login: &str, from: IpAddr) -> Guesser {

@@ -1,6 +1,7 @@
 use super::app::App;
 use crate::engine::control::Request;
-use axum::{extract::State, http::StatusCode};
+use axum::{Json, extract::State, http::StatusCode};
+use serde::Serialize;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -9,6 +10,28 @@ const LIMIT: Duration = Duration::from_secs(2);
 
 /// `ok` when the loop that answers SIP answers, RTP ports are free and the store responds; else what does not.
 pub async fn healthz(State(app): State<App>) -> (StatusCode, String) {
+    let wrong = wrong(&app).await;
+    if wrong.is_empty() { (StatusCode::OK, "ok\n".to_owned()) } else { (sick(), format!("{}\n", wrong.join("\n"))) }
+}
+
+#[derive(Serialize)]
+pub struct Health {
+    ok: bool,
+    wrong: Vec<String>,
+}
+
+/// The same for programs.
+pub async fn health(State(app): State<App>) -> (StatusCode, Json<Health>) {
+    let wrong = wrong(&app).await;
+    let ok = wrong.is_empty();
+    (if ok { StatusCode::OK } else { sick() }, Json(Health { ok, wrong }))
+}
+
+fn sick() -> StatusCode {
+    StatusCode::SERVICE_UNAVAILABLE
+}
+
+async fn wrong(app: &App) -> Vec<String> {
     let engine = async {
         match timeout(LIMIT, app.engine().ask(Request::Health)).await {
             Ok(answer) if answer.ok => None,
@@ -21,10 +44,5 @@ pub async fn healthz(State(app): State<App>) -> (StatusCode, String) {
         (!matches!(answers, Ok(Ok(())))).then(|| "the store does not answer".to_owned())
     };
     let (engine, store) = tokio::join!(engine, store);
-    let wrong: Vec<String> = [engine, store].into_iter().flatten().collect();
-    if wrong.is_empty() {
-        (StatusCode::OK, "ok\n".to_owned())
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", wrong.join("\n")))
-    }
+    [engine, store].into_iter().flatten().collect()
 }

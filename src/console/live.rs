@@ -4,14 +4,11 @@
 use super::{
     app::App,
     board::{Agent, Board, Change, Facts, Sight},
-    guard::Visitor,
+    guard::{Visitor, judge},
     problem::Problem,
 };
 use crate::{
-    access::{
-        right::CallCenter,
-        screen::{self, Needs},
-    },
+    access::{right::CallCenter, screen::Needs},
     engine::control::{CallRow, Request, SessionRow},
     model::Role,
     store::{self, AccountRow, Store, unix_ms},
@@ -44,7 +41,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(3);
 /// So many changes back a browser may pick up again; from further back it gets the whole board.
 const KEPT_CHANGES: usize = 512;
 
-/// How often a connection is given a sign of life, and it is looked whether its session stands and what may be seen in it.
+/// How often a connection is given a sign of life, and it is looked whether its session or token stands and what may be seen
+/// in it.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
 /// The board and its last changes. Cheap to clone.
@@ -192,16 +190,16 @@ pub async fn agents_now(
     Ok(Json(app.live().log().board.whole(unix_ms(), &sight)))
 }
 
-/// The stream; it ends when its session does.
+/// The stream; it ends when its session does, or its token.
 pub async fn events(
     State(app): State<App>,
     headers: HeaderMap,
     Extension(visitor): Extension<Visitor>,
 ) -> Result<Response, Problem> {
-    let (seen, last, token_hash) = (app.live().seen(&headers), app.live().0.last.subscribe(), visitor.token_hash());
-    let sight = sight_of(&app, visitor).await?;
+    let (seen, last) = (app.live().seen(&headers), app.live().0.last.subscribe());
+    let sight = sight_of(&app, visitor.clone()).await?;
     let again = interval(SIGN_OF_LIFE);
-    let watcher = Watcher { app, token_hash, sight, seen, last, again, begun: false };
+    let watcher = Watcher { app, visitor, sight, seen, last, again, begun: false };
     let stream = unfold(watcher, |mut watcher| async move {
         let text = watcher.next().await?;
         Some((Ok::<_, Infallible>(text), watcher))
@@ -211,7 +209,7 @@ pub async fn events(
 
 struct Watcher {
     app: App,
-    token_hash: String,
+    visitor: Visitor,
     sight: Sight,
     seen: Option<u64>,
     last: watch::Receiver<u64>,
@@ -237,9 +235,9 @@ impl Watcher {
 
     /// What may be seen now; if that is another part than before, all of it is told. `None`: nothing any more.
     async fn look_again(&mut self) -> Option<()> {
-        let account = self.app.store().web_session(&self.token_hash, unix_ms()).await.ok()??;
-        screen::judge(Needs::Watching, Some(account.role)).ok()?;
-        let sight = sight(self.app.store(), account).await.ok()?;
+        let visitor = self.visitor.again(self.app.store()).await.ok()??;
+        judge(Needs::Watching, false, Some(&visitor)).ok()?;
+        let sight = sight(self.app.store(), visitor.account).await.ok()?;
         if sight != self.sight {
             (self.sight, self.seen) = (sight, None);
         }

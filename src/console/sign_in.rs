@@ -1,6 +1,6 @@
 use super::{
     app::App,
-    guard::{Visitor, session_cookie, token_hash},
+    guard::{Visitor, session_cookie},
     language::Language,
     page,
     problem::Problem,
@@ -9,7 +9,7 @@ use super::{
 use crate::{
     access::screen::{self, Needs},
     model::{Refusal, Secret},
-    store::{Actor, keys::os_random},
+    store::{Actor, new_token, token_hash},
 };
 use axum::{
     Extension, Form,
@@ -18,7 +18,6 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use serde::Deserialize;
-use std::fmt::Write;
 
 /// Longer ones stand for nobody.
 const MAX_LOGIN_CHARS: usize = 128;
@@ -87,13 +86,4 @@ fn with_cookie(app: &App, mut response: Response, value: &str, more: &str) -> Re
         response.headers_mut().append(header::SET_COOKIE, text);
     }
     response
-}
-
-/// 256 random bits in hex.
-fn new_token() -> Secret {
-    let hex = os_random().iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
-    Secret::new(hex)
 }

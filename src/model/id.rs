@@ -84,5 +84,7 @@ id!(/// One phone's part in a call, an IVR conversation or a spy session.
     LegId);
 id!(/// One listen, from start to end.
     SessionId);
+id!(/// What a program signs its requests with; not the secret itself.
+    TokenId);
 id!(/// One running engine; also the writer of an audit chain.
     NodeId);

@@ -54,6 +54,18 @@ words!(
     User = "user"
 );
 
+/// What a program that signs with a token may do, of all that its account may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// Sees everything and changes nothing.
+    Read,
+    /// Sees who is talking, and has phones rung.
+    Monitor,
+    /// Everything.
+    Admin,
+}
+words!(Scope, "read, monitor or admin", Read = "read", Monitor = "monitor", Admin = "admin");
+
 /// A resource right (J2): 参照 < 編集 < 管理.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {

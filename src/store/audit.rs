@@ -1,7 +1,8 @@
-use super::{Dialect, Head, Result, Seal, Store, StoreError, Tip, row};
+use super::{Dialect, Head, NotAPlace, Result, Seal, Store, StoreError, Tip, row};
 use crate::model::{AuditEvent, AuditKind, EndCause, Outcome};
 use serde::{Deserialize, Serialize};
 use sqlx::{Any, Transaction, any::AnyRow};
+use std::{fmt, str::FromStr};
 
 /// So many rows of a store without a chain are chained at a time.
 const OLDER_ROWS_AT_ONCE: u32 = 1000;
@@ -46,6 +47,39 @@ impl AuditRow {
     }
 }
 
+/// Where a row stands among all rows, as a page of them ends there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditPlace {
+    pub at_ms: u64,
+    pub writer_id: String,
+    pub seq: u64,
+}
+
+impl AuditRow {
+    pub fn place(&self) -> AuditPlace {
+        AuditPlace { at_ms: self.at_ms, writer_id: self.writer_id.clone(), seq: self.seq }
+    }
+}
+
+impl fmt::Display for AuditPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}-{}", self.at_ms, self.writer_id, self.seq)
+    }
+}
+
+impl FromStr for AuditPlace {
+    type Err = NotAPlace;
+
+    fn from_str(text: &str) -> Result<Self, NotAPlace> {
+        let read = |text: &str| {
+            let (at_ms, rest) = text.split_once('-')?;
+            let (writer_id, seq) = rest.split_once('-')?;
+            Some(Self { at_ms: at_ms.parse().ok()?, writer_id: writer_id.to_owned(), seq: seq.parse().ok()? })
+        };
+        read(text).ok_or(NotAPlace)
+    }
+}
+
 impl Store {
     /// Appends rows, all or none of them.
     pub async fn append_audit(&self, at_ms: u64, events: &[AuditEvent]) -> Result<()> {
@@ -78,17 +112,39 @@ impl Store {
         Ok(ends.len())
     }
 
-    /// Rows from `since_ms` on and after the row `last`, oldest first, at most `limit`.
-    pub async fn audit_rows(&self, since_ms: u64, last: Option<&AuditRow>, limit: u32) -> Result<Vec<AuditRow>> {
+    /// Rows from `since_ms` on and after that place, oldest first, at most `limit`.
+    pub async fn audit_rows(&self, since_ms: u64, after: Option<&AuditPlace>, limit: u32) -> Result<Vec<AuditRow>> {
         let rows = sqlx::query(
             "SELECT writer_id, seq, at_ms, kind, outcome, account, source, mode, target, call, session, detail, hash
              FROM audit WHERE at_ms >= $1 AND (at_ms, writer_id, seq) > ($2, $3, $4)
              ORDER BY at_ms, writer_id, seq LIMIT $5",
         )
         .bind(row::big(since_ms))
-        .bind(last.map_or(-1, |last| row::big(last.at_ms)))
-        .bind(last.map_or("", |last| last.writer_id.as_str()))
-        .bind(last.map_or(0, |last| row::big(last.seq)))
+        .bind(after.map_or(-1, |place| row::big(place.at_ms)))
+        .bind(after.map_or("", |place| place.writer_id.as_str()))
+        .bind(after.map_or(0, |place| row::big(place.seq)))
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// The same backwards: rows from `since_ms` on and before that place, newest first.
+    pub async fn audit_rows_back(
+        &self,
+        since_ms: u64,
+        before: Option<&AuditPlace>,
+        limit: u32,
+    ) -> Result<Vec<AuditRow>> {
+        let rows = sqlx::query(
+            "SELECT writer_id, seq, at_ms, kind, outcome, account, source, mode, target, call, session, detail, hash
+             FROM audit WHERE at_ms >= $1 AND (at_ms, writer_id, seq) < ($2, $3, $4)
+             ORDER BY at_ms DESC, writer_id DESC, seq DESC LIMIT $5",
+        )
+        .bind(row::big(since_ms))
+        .bind(before.map_or(i64::MAX, |place| row::big(place.at_ms)))
+        .bind(before.map_or("", |place| place.writer_id.as_str()))
+        .bind(before.map_or(0, |place| row::big(place.seq)))
         .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await?;

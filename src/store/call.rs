@@ -1,8 +1,9 @@
-use super::{Result, Store, row};
+use super::{NotAPlace, Result, Store, row};
 use crate::model::{
     CallEnding, CallId, CallNote, CallRecord, Codec, ExtensionNumber, LegQuality, Mos, Party, Side, StreamQuality,
 };
 use sqlx::{Any, Transaction, any::AnyRow};
+use std::{fmt, str::FromStr};
 
 /// The record of one call. Texts, so that a row of another version still reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,34 @@ pub struct CallRow {
     pub confidential: bool,
     pub caller_quality: LegQuality,
     pub callee_quality: LegQuality,
+}
+
+/// Where a row stands among all rows, as a page of them ends there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallPlace {
+    pub begun_at_ms: u64,
+    pub id: String,
+}
+
+impl CallRow {
+    pub fn place(&self) -> CallPlace {
+        CallPlace { begun_at_ms: self.begun_at_ms, id: self.id.clone() }
+    }
+}
+
+impl fmt::Display for CallPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.begun_at_ms, self.id)
+    }
+}
+
+impl FromStr for CallPlace {
+    type Err = NotAPlace;
+
+    fn from_str(text: &str) -> Result<Self, NotAPlace> {
+        let (begun_at_ms, id) = text.split_once('-').ok_or(NotAPlace)?;
+        Ok(Self { begun_at_ms: begun_at_ms.parse().map_err(|_| NotAPlace)?, id: id.to_owned() })
+    }
 }
 
 /// Which calls are wanted: those that began in `since_ms..until_ms`, of one extension or of all.
@@ -127,15 +156,15 @@ impl Store {
         Ok(gone.rows_affected())
     }
 
-    /// The wanted calls after the row `last`, oldest first, at most `limit`.
-    pub async fn call_rows(&self, filter: &CallFilter, last: Option<&CallRow>, limit: u32) -> Result<Vec<CallRow>> {
+    /// The wanted calls after that place, oldest first, at most `limit`.
+    pub async fn call_rows(&self, filter: &CallFilter, after: Option<&CallPlace>, limit: u32) -> Result<Vec<CallRow>> {
         // What comes after a row did not begin before it: so the index leads to the page.
-        let since_ms = last.map_or(filter.since_ms, |last| last.begun_at_ms.max(filter.since_ms));
+        let since_ms = after.map_or(filter.since_ms, |place| place.begun_at_ms.max(filter.since_ms));
         let rows = sqlx::query(ROWS)
             .bind(row::big(since_ms))
             .bind(row::big(filter.until_ms))
-            .bind(last.map_or(-1, |last| row::big(last.begun_at_ms)))
-            .bind(last.map_or("", |last| last.id.as_str()))
+            .bind(after.map_or(-1, |place| row::big(place.begun_at_ms)))
+            .bind(after.map_or("", |place| place.id.as_str()))
             .bind(filter.extension.as_ref().map_or("", ExtensionNumber::as_str))
             .bind(i64::from(limit))
             .fetch_all(&self.pool)

@@ -25,13 +25,14 @@ mod permission;
 mod row;
 mod setting;
 mod sign_in;
+mod token;
 mod trunk;
 mod web_session;
 
 pub use account::{AccountChange, AccountRow, NewAccount};
-pub use audit::{AuditRow, Snapshot};
+pub use audit::{AuditPlace, AuditRow, Snapshot};
 pub use binding::{BindingChange, BindingRow};
-pub use call::{CallFilter, CallRow};
+pub use call::{CallFilter, CallPlace, CallRow};
 pub use call_center::CallCenterRow;
 pub use chain::{Head, Seal, Tip};
 pub use change::Change;
@@ -42,7 +43,8 @@ pub use open::Options;
 pub use password::PasswordHasher;
 pub use permission::PermissionRow;
 pub use setting::{SettingKey, SettingRow};
-pub use sign_in::SignIn;
+pub use sign_in::{LockoutRow, SignIn};
+pub use token::{Days, NewToken, TokenOwner, TokenRow, new_token, token_hash};
 pub use trunk::{TrunkChange, TrunkEntry};
 
 use crate::access::password::Weakness;
@@ -150,6 +152,11 @@ fn trouble(code: &str) -> Option<StoreError> {
         },
     }
 }
+
+/// What is given as the end of a page is none of ours.
+#[derive(Debug, thiserror::Error)]
+#[error("expected what the page before gave as `next`")]
+pub struct NotAPlace;
 
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 

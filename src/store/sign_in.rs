@@ -19,6 +19,15 @@ pub struct SignIn {
     pub at_ms: u64,
 }
 
+/// A lock at a keypad that holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockoutRow {
+    pub login: String,
+    /// A phone that the account is known at; empty: every other.
+    pub source: String,
+    pub until_ms: u64,
+}
+
 /// What stands under a dial-operation ID.
 struct Record {
     found: Found,
@@ -68,6 +77,22 @@ impl Store {
         let known = known_sources(&mut tx, account).await?;
         let holder = source.map_or(lockout::STRANGERS, |source| lockout::holder(source, &known));
         Ok((found, budget(&mut tx, account, holder).await?))
+    }
+
+    /// Every lock that holds at that time.
+    pub async fn lockouts(&self, now_ms: u64) -> Result<Vec<LockoutRow>> {
+        let rows = sqlx::query(
+            "SELECT login, source, locked_until_ms FROM budget JOIN account ON account.id = budget.account
+             WHERE locked_until_ms > $1 ORDER BY login, source",
+        )
+        .bind(row::big(now_ms))
+        .fetch_all(&self.pool)
+        .await?;
+        let read = |line: &AnyRow| {
+            let (login, source) = (row::column(line, "login")?, row::column(line, "source")?);
+            Ok(LockoutRow { login, source, until_ms: row::number(line, "locked_until_ms")? })
+        };
+        rows.iter().map(read).collect()
     }
 
     /// The verdict, what is remembered after it and its audit row, in one transaction. The ID's row is locked from the first

@@ -38,7 +38,7 @@ async fn found(store: &Store, filter: &CallFilter) -> Vec<CallRow> {
     loop {
         let page = store.call_rows(filter, last.as_ref(), 2).await.unwrap();
         let Some(end) = page.last() else { return rows };
-        last = Some(end.clone());
+        last = Some(end.place());
         rows.extend(page);
     }
 }

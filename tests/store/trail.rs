@@ -60,11 +60,19 @@ async fn a_page_follows_a_page_until_the_end(place: Place) {
     loop {
         let page = store.audit_rows(START, last.as_ref(), 2).await.unwrap();
         let Some(end) = page.last() else { break };
-        last = Some(end.clone());
+        last = Some(end.place());
         seen.extend(page.iter().map(|row| row.seq));
     }
     assert_eq!(seen, (1..=7).collect::<Vec<_>>());
     assert_eq!(store.audit_rows(START + 1, None, 10).await.unwrap().len(), 4, "from the given moment on");
+    let (mut back, mut first) = (Vec::new(), None);
+    loop {
+        let page = store.audit_rows_back(START + 1, first.as_ref(), 3).await.unwrap();
+        let Some(end) = page.last() else { break };
+        first = Some(end.place().to_string().parse().unwrap());
+        back.extend(page.iter().map(|row| row.seq));
+    }
+    assert_eq!(back, [7, 6, 5, 4], "and backwards");
 }
 
 async fn a_failing_act_leaves_neither_change_nor_row(place: Place) {

@@ -1,5 +1,5 @@
 use super::{
-    desk::{Desk, Named, NamedBoth},
+    desk::{Desk, Named, NamedBoth, created, nothing},
     page::{Listing, Paging, page},
     strict::{Asked, Body},
 };
@@ -9,7 +9,7 @@ use crate::{
     model::{CallCenterName, Login},
     store::{CallCenterRow, json},
 };
-use axum::{Json, http::StatusCode};
+use axum::{Json, http::StatusCode, response::IntoResponse};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -23,14 +23,14 @@ pub async fn list(desk: Desk, asked: Asked<Paging>) -> Listing<CallCenterRow> {
     page(desk.app.store().call_centers().await?, asked, |row| row.name.clone())
 }
 
-pub async fn add(desk: Desk, Body(New { name }): Body<New>) -> Result<(StatusCode, Json<CallCenterRow>), Problem> {
+pub async fn add(desk: Desk, Body(New { name }): Body<New>) -> Result<impl IntoResponse, Problem> {
     desk.carry_out(Act::AddCallCenter(name.clone())).await?;
-    Ok((StatusCode::CREATED, Json(CallCenterRow { name: name.into_string(), agents: Vec::new() })))
+    Ok(created(format!("call-centers/{name}"), Json(CallCenterRow { name: name.into_string(), agents: Vec::new() })))
 }
 
 pub async fn get(desk: Desk, Named(name): Named<CallCenterName>) -> Result<Json<CallCenterRow>, Problem> {
     let rows = desk.app.store().call_centers().await?;
-    rows.into_iter().find(|row| row.name == name.as_str()).map(Json).ok_or_else(super::desk::nothing)
+    rows.into_iter().find(|row| row.name == name.as_str()).map(Json).ok_or_else(nothing)
 }
 
 pub async fn remove(desk: Desk, Named(name): Named<CallCenterName>) -> Result<StatusCode, Problem> {

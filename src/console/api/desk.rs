@@ -4,10 +4,13 @@ use crate::{
     store::Actor,
 };
 use axum::{
-    Extension,
+    Extension, Json,
     extract::{FromRequestParts, Path, State},
-    http::{StatusCode, request::Parts},
+    http::{StatusCode, header, request::Parts},
+    response::IntoResponse,
 };
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
 use std::str::FromStr;
 
 /// Whoever is signed in, at work.
@@ -59,6 +62,15 @@ impl<T: FromStr, U: FromStr> FromRequestParts<App> for NamedBoth<T, U> {
         Ok(Self(first, second))
     }
 }
+
+/// The answer to what made something, with its address under `/api/v1`.
+pub fn created<T: Serialize>(at: String, made: Json<T>) -> impl IntoResponse {
+    let address = utf8_percent_encode(&at, IN_A_PATH).to_string();
+    (StatusCode::CREATED, [(header::LOCATION, format!("/api/v1/{address}"))], made)
+}
+
+/// What stands for itself in a path (RFC 3986 §3.3); the slash parts names.
+const IN_A_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 pub fn nothing() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "there is nothing of this name")

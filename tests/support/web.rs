@@ -11,6 +11,8 @@ const LIMIT: Duration = Duration::from_secs(20);
 pub struct Browser {
     pub server: SocketAddr,
     cookie: Option<String>,
+    /// Of a program, which has no cookie.
+    token: Option<String>,
 }
 
 pub struct Page {
@@ -21,7 +23,12 @@ pub struct Page {
 
 impl Browser {
     pub fn new(server: SocketAddr) -> Self {
-        Self { server, cookie: None }
+        Self { server, cookie: None, token: None }
+    }
+
+    /// A program, which shows a token with each request.
+    pub fn program(server: SocketAddr, token: &str) -> Self {
+        Self { token: Some(token.to_owned()), ..Self::new(server) }
     }
 
     /// Signed in, or not if that was refused.
@@ -61,9 +68,11 @@ impl Browser {
     pub fn send(&self, method: &str, path: &str, head: &str, body: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.server).unwrap();
         stream.set_read_timeout(Some(LIMIT)).unwrap();
-        let cookie = self.cookie.as_ref().map(|cookie| format!("Cookie: {cookie}\r\n")).unwrap_or_default();
+        let cookie = self.cookie.as_ref().map(|cookie| format!("Cookie: {cookie}\r\n"));
+        let token = self.token.as_ref().map(|token| format!("Authorization: Bearer {token}\r\n"));
+        let proof = cookie.or(token).unwrap_or_default();
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{cookie}{head}Content-Length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{proof}{head}Content-Length: {}\r\n\r\n{body}",
             self.server,
             body.len()
         );
@@ -77,7 +86,8 @@ impl Browser {
     }
 
     pub fn send_json(&mut self, method: &str, path: &str, body: &str) -> Page {
-        let head = format!("Content-Type: application/json\r\nX-CSRF-Token: {}\r\n", self.csrf());
+        let csrf = if self.token.is_none() { format!("X-CSRF-Token: {}\r\n", self.csrf()) } else { String::new() };
+        let head = format!("Content-Type: application/json\r\n{csrf}");
         self.request(method, path, &head, body)
     }
 

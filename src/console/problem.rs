@@ -51,7 +51,7 @@ impl From<NotDone> for Problem {
     fn from(NotDone { field, error }: NotDone) -> Self {
         let status = match (&error, field) {
             (StoreError::NoSuch { .. }, None) => StatusCode::NOT_FOUND,
-            (StoreError::Taken { .. }, _) => StatusCode::CONFLICT,
+            (StoreError::Taken { .. } | StoreError::OwnAccount, _) => StatusCode::CONFLICT,
             (StoreError::NoSuch { .. } | StoreError::Unusable { .. } | StoreError::Weak(_), _) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }

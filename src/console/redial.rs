@@ -1,7 +1,7 @@
 //! マイアカウント > 再発信 (H6): the recent calls of an account's own extension, each of which can be placed again. Nobody may
 //! listen to a call that was placed here.
 
-use super::{app::App, guard::Visitor, page, problem::Problem};
+use super::{api::Body, app::App, guard::Visitor, page, problem::Problem};
 use crate::{
     engine::{control::Request, redial::other_party},
     model::ExtensionNumber,
@@ -9,7 +9,7 @@ use crate::{
 };
 use axum::{
     Extension, Form, Json,
-    extract::{State, rejection::JsonRejection},
+    extract::State,
     http::{HeaderMap, StatusCode},
     response::Response,
 };
@@ -86,9 +86,8 @@ pub async fn calls(
 pub async fn redial(
     State(app): State<App>,
     Extension(visitor): Extension<Visitor>,
-    wanted: Result<Json<Wanted>, JsonRejection>,
+    Body(Wanted { call }): Body<Wanted>,
 ) -> Result<StatusCode, Problem> {
-    let Json(Wanted { call }) = wanted.map_err(|rejection| Problem::new(rejection.status(), rejection.body_text()))?;
     let refused = |(error, reason): (String, _)| Problem::new(StatusCode::CONFLICT, error).because(reason);
     place(&app, &visitor, call).await.map(|()| StatusCode::NO_CONTENT).map_err(refused)
 }

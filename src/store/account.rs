@@ -1,4 +1,4 @@
-use super::{Actor, Change, Result, Store, extension_exists_or, json, no_such, row, taken, web_session};
+use super::{Actor, Change, Result, Store, StoreError, extension_exists_or, json, no_such, row, taken, web_session};
 use crate::model::{AccountId, ExtensionNumber, Login, Name, Password, Role};
 use serde::{Deserialize, Serialize};
 use sqlx::{Any, Transaction, any::AnyRow};
@@ -79,6 +79,9 @@ impl Store {
         };
         let mut tx = self.begin().await?;
         let id = id_of(&mut tx, login).await?;
+        if actor.account == Some(id) && change.role.is_some_and(|role| role != Role::Administrator) {
+            return Err(StoreError::OwnAccount);
+        }
         sqlx::query(
             "UPDATE account SET role = COALESCE($2, role), name = COALESCE($3, name),
              password_hash = COALESCE($4, password_hash) WHERE id = $1",
@@ -103,6 +106,9 @@ impl Store {
     pub async fn remove_account(&self, actor: &Actor, login: &str) -> Result<()> {
         let mut tx = self.begin().await?;
         let id = id_of(&mut tx, login).await?;
+        if actor.account == Some(id) {
+            return Err(StoreError::OwnAccount);
+        }
         sqlx::query("DELETE FROM account WHERE id = $1").bind(id.to_string()).execute(&mut *tx).await?;
         self.commit(tx, actor, Change::Account(id), format!("account remove {login}")).await
     }

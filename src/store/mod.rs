@@ -109,6 +109,8 @@ pub enum StoreError {
     Unusable { what: &'static str, expected: &'static str },
     #[error("the dial-operation password {0}; nothing was changed")]
     Weak(#[from] Weakness),
+    #[error("nobody removes their own account or takes their own role: another administrator does")]
+    OwnAccount,
     #[error("the store holds a {what} that cannot be read")]
     Corrupt { what: &'static str },
     #[error("the audit trail was tampered with: its end is not signed by this store; see `sasayaki audit verify`")]

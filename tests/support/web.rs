@@ -128,7 +128,7 @@ fn read(stream: &mut TcpStream, enough: impl Fn(&str) -> bool) -> String {
 
 /// A stream has no end to wait for.
 fn is_stream(answer: &str) -> bool {
-    answer.contains("\r\n\r\n") && answer.contains("text/event-stream")
+    answer.split_once("\r\n\r\n").is_some_and(|(head, _)| head.contains("text/event-stream"))
 }
 
 impl Page {

@@ -18,7 +18,8 @@ mod trunk;
 use super::{app::App, routes::Route};
 use crate::access::screen::Needs;
 use axum::{
-    http::Method,
+    http::{Method, header},
+    response::IntoResponse,
     routing::{MethodRouter, delete, get, patch, post, put},
 };
 pub use strict::Body;
@@ -53,6 +54,7 @@ pub const ROUTES: &[Route] = &[
     administer(Method::GET, "/api/v1/health", || get(super::health::health)),
     administer(Method::GET, "/api/v1/lockouts", || get(lockout::list)),
     administer(Method::DELETE, "/api/v1/lockouts/{login}", || delete(lockout::unlock)),
+    Route { method: Method::GET, path: "/api/v1/openapi.json", needs: Needs::Nothing, handler: || get(document) },
     administer(Method::GET, "/api/v1/permissions", || get(permission::list)),
     administer(Method::GET, "/api/v1/settings", || get(setting::list)),
     administer(Method::GET, "/api/v1/settings/{key}", || get(setting::get)),
@@ -66,6 +68,13 @@ pub const ROUTES: &[Route] = &[
     administer(Method::PATCH, "/api/v1/trunks/{name}", || patch(trunk::change)),
     administer(Method::DELETE, "/api/v1/trunks/{name}", || delete(trunk::remove)),
 ];
+
+/// What programs and people read to know all this (OpenAPI 3.1).
+const DOCUMENT: &str = include_str!("openapi.json");
+
+async fn document() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT)
+}
 
 const fn administer(method: Method, path: &'static str, handler: fn() -> MethodRouter<App>) -> Route {
     Route { method, path, needs: Needs::Administering, handler }

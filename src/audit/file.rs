@@ -1,6 +1,6 @@
 //! The trail as files: rows as lines of JSON or as CSV, and heads. A file appears whole or not at all.
 
-use crate::store::{AuditRow, Head, Tip};
+use crate::store::{AuditRow, Head, Seal};
 use serde::{Deserialize, Serialize};
 use std::{
     ffi::OsString,
@@ -13,6 +13,10 @@ use std::{
 /// A head is a few hundred bytes for each writer; more is none.
 const MAX_HEAD_BYTES: u64 = 16 * 1024 * 1024;
 
+/// Behind the name of a file of rows, these name what proves them.
+const HEAD: &str = ".head";
+const SEAL: &str = ".seal";
+
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     #[error("{}: {source}", .path.display())]
@@ -21,6 +25,8 @@ pub enum FileError {
     UnknownKind { path: PathBuf },
     #[error("{}: line {line} is no row of the trail", .path.display())]
     NotARow { path: PathBuf, line: u64 },
+    #[error("{}: there is already such a file; take another name", .path.display())]
+    Taken { path: PathBuf },
     #[error("{}: this is no head of the trail", .path.display())]
     NotAHead { path: PathBuf },
 }
@@ -34,14 +40,29 @@ pub enum Kind {
     Csv,
 }
 
-/// What stands in the file beside the rows, which has their name and `.head` behind it.
+/// What stands in the file beside the rows, and proves them.
+pub(super) enum Proof {
+    /// In `FILE.head`.
+    Exported(Exported),
+    /// In `FILE.seal`.
+    Sealed(Sealed),
+}
+
 #[derive(Serialize, Deserialize)]
-pub(super) struct Beside {
+pub(super) struct Exported {
     #[serde(flatten)]
     pub head: Head,
-    /// The last row before the first of each chain, where older ones were sealed.
+    /// The seal before the first row of each chain whose older rows have left.
     #[serde(default)]
-    pub begins: Vec<Tip>,
+    pub begins: Vec<Seal>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Sealed {
+    pub public_key: String,
+    pub begins: Vec<Seal>,
+    /// The seal that let the rows of each chain go, up to the last one here.
+    pub seals: Vec<Seal>,
 }
 
 impl Kind {
@@ -60,6 +81,12 @@ pub(super) enum Writer {
 }
 
 impl Writer {
+    /// Rows that leave the database are written over nothing.
+    pub fn create_new(path: &Path) -> Result<Self, FileError> {
+        let taken = [path.to_owned(), with_suffix(path, SEAL)].into_iter().find(|path| path.exists());
+        taken.map_or_else(|| Self::create(path), |path| Err(FileError::Taken { path }))
+    }
+
     pub fn create(path: &Path) -> Result<Self, FileError> {
         let kind = Kind::of(path)?;
         let draft = Draft::create(path)?;
@@ -83,16 +110,19 @@ impl Writer {
         }
     }
 
-    pub fn finish(self, head: Head, begins: Vec<Tip>) -> Result<(), FileError> {
+    /// What proves the rows stands beside them before they have their name.
+    pub fn finish(self, proof: &Proof) -> Result<(), FileError> {
         let draft = match self {
             Writer::Json(draft) => draft,
             Writer::Csv(csv) => csv
                 .into_inner()
                 .map_err(|error| FileError::Io { path: PathBuf::new(), source: io::Error::other(error.to_string()) })?,
         };
-        let beside = beside(&draft.path);
-        draft.finish()?;
-        write_json(&beside, &Beside { head, begins })
+        match proof {
+            Proof::Exported(exported) => write_json(&with_suffix(&draft.path, HEAD), exported)?,
+            Proof::Sealed(sealed) => write_json(&with_suffix(&draft.path, SEAL), sealed)?,
+        }
+        draft.finish()
     }
 }
 
@@ -144,10 +174,6 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn beside(path: &Path) -> PathBuf {
-    with_suffix(path, ".head")
-}
-
 pub fn write_head(path: &Path, head: &Head) -> Result<(), FileError> {
     write_json(path, head)
 }
@@ -178,12 +204,16 @@ fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, FileError> 
 type Rows = Box<dyn Iterator<Item = Result<AuditRow, FileError>>>;
 
 /// The rows of a file, one at a time, and what stands beside it.
-pub(super) fn read(path: &Path) -> Result<(Rows, Beside), FileError> {
+pub(super) fn read(path: &Path) -> Result<(Rows, Proof), FileError> {
     let kind = Kind::of(path)?;
     let file = File::open(path).map_err(|source| FileError::Io { path: path.to_owned(), source })?;
     let file = BufReader::new(file);
     let path = path.to_owned();
-    let beside = read_json(&beside(&path))?;
+    let sealed = with_suffix(&path, SEAL);
+    let proof = match sealed.exists() {
+        true => Proof::Sealed(read_json(&sealed)?),
+        false => Proof::Exported(read_json(&with_suffix(&path, HEAD))?),
+    };
     let not_a_row = move |line| FileError::NotARow { path: path.clone(), line };
     let rows: Rows = match kind {
         Kind::Json => Box::new((1..).zip(file.lines()).map(move |(number, line)| {
@@ -195,5 +225,5 @@ pub(super) fn read(path: &Path) -> Result<(Rows, Beside), FileError> {
             Box::new((2..).zip(rows).map(move |(number, row)| row.map_err(|_| not_a_row(number))))
         }
     };
-    Ok((rows, beside))
+    Ok((rows, proof))
 }

@@ -13,8 +13,9 @@ pub use verify::{Fault, Verified, Verifier};
 
 use crate::{
     model::AuditEvent,
-    store::{AuditPlace, AuditRow, Head, Store, StoreError, Tip, unix_ms},
+    store::{AuditPlace, AuditRow, Head, Seal, Snapshot, Store, StoreError, Tip, unix_ms},
 };
+use file::{Exported, Proof, Sealed};
 use std::path::Path;
 
 /// A page of this many rows is read at a time.
@@ -66,8 +67,16 @@ impl Trail {
     }
 
     /// Reads every row that stands now; `progress` hears how many were read. `head` is one that was kept elsewhere.
-    pub async fn verify(&self, head: Option<&Head>, mut progress: impl FnMut(u64)) -> Result<Verified, TrailError> {
-        let mut snapshot = self.0.snapshot().await?;
+    pub async fn verify(&self, head: Option<&Head>, progress: impl FnMut(u64)) -> Result<Verified, TrailError> {
+        self.verify_snapshot(&mut self.0.snapshot().await?, head, progress).await
+    }
+
+    async fn verify_snapshot(
+        &self,
+        snapshot: &mut Snapshot,
+        head: Option<&Head>,
+        mut progress: impl FnMut(u64),
+    ) -> Result<Verified, TrailError> {
         let (ends, seals) = (snapshot.ends().await?, snapshot.seals().await?);
         let mut verifier = Verifier::new(&self.0.public_key(), &ends, &seals, head)?;
         let (mut last, mut count) = (None, 0);
@@ -106,28 +115,65 @@ impl Trail {
     pub async fn export(&self, to: &Path) -> Result<u64, TrailError> {
         let mut file = file::Writer::create(to)?;
         let mut snapshot = self.0.snapshot().await?;
-        let head = snapshot.head(unix_ms()).await?;
-        let begins = snapshot.seals().await?.into_iter().map(|seal| seal.tip).collect();
-        let (mut last, mut count) = (None, 0);
-        loop {
-            let page = snapshot.rows_after(last.as_ref(), PAGE_ROWS).await?;
-            let Some(end) = page.last() else { break };
-            last = Some(Tip::of(end));
-            page.iter().try_for_each(|row| file.row(row))?;
-            count += page.len() as u64;
-        }
-        file.finish(head, begins)?;
+        let proof = Exported { head: snapshot.head(unix_ms()).await?, begins: snapshot.seals().await? };
+        let count = write_rows(&mut snapshot, &mut file, |_| true).await?;
+        file.finish(&Proof::Exported(proof))?;
         Ok(count)
     }
 
-    /// Verifies a file of rows by the head beside it, both signed by this store; `head` is one that was kept elsewhere.
+    /// Moves the rows that are older than that into a file, with the seals that let them go beside it, and says how many.
+    /// Nothing leaves that is not whole, and nothing before the file is on disk and reads well. Zero: there is no such row,
+    /// and no file.
+    pub async fn seal(&self, to: &Path, before_ms: u64) -> Result<u64, TrailError> {
+        let mut snapshot = self.0.snapshot().await?;
+        self.verify_snapshot(&mut snapshot, None, |_| ()).await?;
+        let at_ms = unix_ms();
+        let ends = snapshot.sealable(before_ms).await?;
+        let seals: Vec<Seal> = ends.into_iter().map(|tip| snapshot.seal(at_ms, tip)).collect();
+        if seals.is_empty() {
+            return Ok(0);
+        }
+        let end_of = |writer_id: &str| seals.iter().map(|seal| &seal.tip).find(|tip| tip.writer_id == writer_id);
+        let begins = snapshot.seals().await?.into_iter().filter(|seal| end_of(&seal.tip.writer_id).is_some()).collect();
+        let mut file = file::Writer::create_new(to)?;
+        let goes = |row: &AuditRow| end_of(&row.writer_id).is_some_and(|end| row.seq <= end.seq);
+        let count = write_rows(&mut snapshot, &mut file, goes).await?;
+        drop(snapshot);
+        file.finish(&Proof::Sealed(Sealed { public_key: self.0.public_key(), begins, seals: seals.clone() }))?;
+        self.verify_file(to, None)?;
+        self.0.let_go(at_ms, &seals, count).await?;
+        Ok(count)
+    }
+
+    /// Verifies a file of rows by what stands beside it, signed by this store; `head` is one that was kept elsewhere.
     pub fn verify_file(&self, path: &Path, head: Option<&Head>) -> Result<Verified, TrailError> {
-        let (rows, beside) = file::read(path)?;
-        let mut verifier = Verifier::new(&self.0.public_key(), &[beside.head], &[], head)?;
-        beside.begins.into_iter().for_each(|begin| verifier.begin_at(begin));
+        let (rows, proof) = file::read(path)?;
+        let key = self.0.public_key();
+        let mut verifier = match proof {
+            Proof::Exported(Exported { head: end, begins }) => Verifier::new(&key, &[end], &begins, head)?,
+            Proof::Sealed(Sealed { begins, seals, .. }) => Verifier::of_sealed(&key, &seals, &begins, head)?,
+        };
         for row in rows {
             verifier.row(&row?)?;
         }
         Ok(verifier.end()?)
+    }
+}
+
+/// Of all rows, by writer and number, those that are wanted; how many there were.
+async fn write_rows(
+    snapshot: &mut Snapshot,
+    file: &mut file::Writer,
+    wanted: impl Fn(&AuditRow) -> bool,
+) -> Result<u64, TrailError> {
+    let (mut last, mut count) = (None, 0);
+    loop {
+        let page = snapshot.rows_after(last.as_ref(), PAGE_ROWS).await?;
+        let Some(end) = page.last() else { return Ok(count) };
+        last = Some(Tip::of(end));
+        for row in page.iter().filter(|row| wanted(row)) {
+            file.row(row)?;
+            count += 1;
+        }
     }
 }

@@ -37,7 +37,7 @@ pub enum Fault {
 pub struct Verified {
     pub rows: u64,
     pub writers: usize,
-    /// Tips of the head that lie among rows that were sealed away: nothing here could tell.
+    /// Tips of the head whose rows are not here: in a sealed file, or outside this one.
     pub unknown_tips: usize,
 }
 
@@ -57,17 +57,9 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// `ends` and `seals` as they stand beside the rows; `head` as it was kept elsewhere.
-    pub fn new(public_key: &str, ends: &[Head], seals: &[Seal], head: Option<&Head>) -> Result<Self, Fault> {
-        let mut verifier = Self { chains: BTreeMap::new(), verified: Verified::default(), current: None };
-        for seal in seals {
-            let Tip { writer_id, seq, .. } = seal.tip.clone();
-            if !seal.is_signed_by(public_key) {
-                return Err(Fault::SealForged { writer_id, seq });
-            }
-            let chain = verifier.chain(&writer_id);
-            (chain.begin, chain.at) = (seal.tip.clone(), seal.tip.clone());
-        }
+    /// `ends` and `begins` as they stand beside the rows; `head` as it was kept elsewhere.
+    pub fn new(public_key: &str, ends: &[Head], begins: &[Seal], head: Option<&Head>) -> Result<Self, Fault> {
+        let mut verifier = Self::from(public_key, begins)?;
         for end in ends {
             let signed = end.is_signed_by(public_key);
             for tip in &end.tips {
@@ -77,19 +69,38 @@ impl Verifier {
                 verifier.chain(&tip.writer_id).end = Some(tip.clone());
             }
         }
-        if let Some(head) = head {
-            if !head.is_signed_by(public_key) {
-                return Err(Fault::HeadForged);
-            }
-            head.tips.iter().for_each(|tip| verifier.chain(&tip.writer_id).known = Some(tip.clone()));
+        for tip in known_tips(public_key, head)? {
+            verifier.chain(&tip.writer_id).known = Some(tip.clone());
         }
         Ok(verifier)
     }
 
-    /// The rows of a file begin where its first row says.
-    pub fn begin_at(&mut self, begin: Tip) {
-        let chain = self.chain(&begin.writer_id);
-        (chain.begin, chain.at) = (begin.clone(), begin);
+    /// For rows that have left the store: each chain ends at its seal in `ends`, and what a head knows of other rows stands
+    /// elsewhere.
+    pub fn of_sealed(public_key: &str, ends: &[Seal], begins: &[Seal], head: Option<&Head>) -> Result<Self, Fault> {
+        let mut verifier = Self::from(public_key, begins)?;
+        for seal in ends {
+            verifier.chain(&seal.tip.writer_id).end = Some(unforged(public_key, seal)?);
+        }
+        for tip in known_tips(public_key, head)? {
+            let end = verifier.chains.get(&tip.writer_id).and_then(|chain| chain.end.as_ref());
+            if end.is_some_and(|end| tip.seq <= end.seq) {
+                verifier.chain(&tip.writer_id).known = Some(tip.clone());
+            } else if tip.seq > 0 {
+                verifier.verified.unknown_tips += 1;
+            }
+        }
+        Ok(verifier)
+    }
+
+    fn from(public_key: &str, begins: &[Seal]) -> Result<Self, Fault> {
+        let mut verifier = Self { chains: BTreeMap::new(), verified: Verified::default(), current: None };
+        for seal in begins {
+            let tip = unforged(public_key, seal)?;
+            let chain = verifier.chain(&tip.writer_id);
+            (chain.begin, chain.at) = (tip.clone(), tip);
+        }
+        Ok(verifier)
     }
 
     pub fn row(&mut self, row: &AuditRow) -> Result<(), Fault> {
@@ -125,7 +136,7 @@ impl Verifier {
         self.finish_current()?;
         self.chains.values().try_for_each(Chain::finish)?;
         let is_within_seal = |chain: &&Chain| chain.known.as_ref().is_some_and(|known| known.seq < chain.begin.seq);
-        let unknown_tips = self.chains.values().filter(is_within_seal).count();
+        let unknown_tips = self.verified.unknown_tips + self.chains.values().filter(is_within_seal).count();
         Ok(Verified { writers: self.chains.len(), unknown_tips, ..self.verified })
     }
 
@@ -138,6 +149,19 @@ impl Verifier {
             let begin = Tip::before_any(writer_id.to_owned());
             Chain { at: begin.clone(), begin, end: None, known: None }
         })
+    }
+}
+
+fn unforged(public_key: &str, seal: &Seal) -> Result<Tip, Fault> {
+    let Tip { writer_id, seq, .. } = seal.tip.clone();
+    if seal.is_signed_by(public_key) { Ok(seal.tip.clone()) } else { Err(Fault::SealForged { writer_id, seq }) }
+}
+
+fn known_tips<'h>(public_key: &str, head: Option<&'h Head>) -> Result<&'h [Tip], Fault> {
+    match head {
+        Some(head) if !head.is_signed_by(public_key) => Err(Fault::HeadForged),
+        Some(head) => Ok(&head.tips),
+        None => Ok(&[]),
     }
 }
 
@@ -325,6 +349,21 @@ mod tests {
         let known = |length| chains([length, 0]).1;
         assert_eq!(judge(&seal, &rows[2..], Some(&known(2))).map(|verified| verified.unknown_tips), Ok(0));
         assert_eq!(judge(&seal, &rows[2..], Some(&known(1))).map(|verified| verified.unknown_tips), Ok(1));
+        let sealed = |rows: &[AuditRow], known: Option<&Head>| {
+            let mut verifier = Verifier::of_sealed(&key, std::slice::from_ref(&seal), &[], known)?;
+            rows.iter().try_for_each(|row| verifier.row(row))?;
+            verifier.end()
+        };
+        assert_eq!(sealed(&rows[..2], None).map(|verified| verified.rows), Ok(2));
+        assert!(matches!(sealed(&rows[..1], None), Err(Fault::Missing { seq: 2, .. })));
+        assert!(matches!(sealed(&rows[..3], None), Err(Fault::Inserted { seq: 3, .. })));
+        assert_eq!(sealed(&rows[..2], Some(&known(1))).map(|verified| verified.unknown_tips), Ok(0));
+        assert_eq!(sealed(&rows[..2], Some(&known(4))).map(|verified| verified.unknown_tips), Ok(1));
+        let mut other = rows[0].clone();
+        other.detail = "rewritten".to_owned();
+        other.hash = other.hash_after("");
+        let head = Head::signed(&keys(), 0, vec![Tip::of(&other)]);
+        assert!(matches!(sealed(&rows[..2], Some(&head)), Err(Fault::Rewritten { seq: 1, .. })));
         let forged = Seal { signature: known(2).signature, ..seal };
         assert!(matches!(judge(&forged, &rows[2..], None), Err(Fault::SealForged { seq: 2, .. })));
     }

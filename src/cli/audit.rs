@@ -51,6 +51,15 @@ pub enum AuditCommand {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Move the rows that are older than T out of the store into FILE (.jsonl or .csv), and into FILE.seal what proves them;
+    /// rows from a session on that has not ended stay
+    Seal {
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// A duration like 365d, a date, or a date and time (local, or with its offset)
+        #[arg(long, value_name = "T")]
+        before: Since,
+    },
 }
 
 impl AuditCommand {
@@ -64,6 +73,13 @@ impl AuditCommand {
                 let rows = trail.export(&file).await?;
                 output::say(&format!("{rows} rows written to {}", file.display()))?;
             }
+            AuditCommand::Seal { file, before } => match trail.seal(&file, before.unix_ms(unix_ms())).await? {
+                0 => output::say("no row is old enough: nothing was sealed, and there is no file")?,
+                rows => output::say(&format!(
+                    "{rows} rows have left the store for {0}; keep it with {0}.seal, which proves it",
+                    file.display()
+                ))?,
+            },
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -100,7 +116,7 @@ fn told(verified: Verified, has_head: bool) -> String {
     let rest = match (has_head, unknown_tips) {
         (false, _) => "; with --head a database that was put back would show, too",
         (true, 0) => ", and no row that the head knows is missing",
-        (true, _) => "; what the head knows was sealed since: verify the sealed files with it",
+        (true, _) => "; some rows that the head knows stand elsewhere: verify the sealed files and the store with it",
     };
     format!("whole: {rows} rows by {writers} writers{rest}")
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     access::screen::{self, Needs},
-    model::{Refusal, Secret},
+    model::{Refusal, Secret, SecurityEvent},
     store::{Actor, new_token, token_hash},
 };
 use axum::{
@@ -48,6 +48,9 @@ pub async fn sign_in(
     let (found, password) = app.store().check_web_password(&login, password).await.map_err(failed)?;
     let verdict = app.guesses().judge((&login, from), found, password, actor.at_ms);
     app.count_sign_in(&verdict);
+    if let Err(reason @ (Refusal::UnknownDialId | Refusal::WrongPassword | Refusal::LockedOut)) = verdict {
+        SecurityEvent::WebSignInFailed { reason }.report(from, 1);
+    }
     let token = new_token();
     app.store().record_web_sign_in(&actor, found, verdict, &token_hash(&token)).await.map_err(failed)?;
     match verdict {

@@ -4,6 +4,7 @@
 
 use crate::{
     audit::{FileError, Trail, TrailError, read_head, write_head},
+    model::SecurityEvent,
     store::StoreError,
 };
 use std::{
@@ -47,8 +48,8 @@ enum ExportError {
     Command { program: String, error: io::Error },
     #[error("{program} has failed: {status}")]
     CommandFailed { program: String, status: ExitStatus },
-    #[error("{program} has taken longer than {} s", COMMAND_LIMIT.as_secs())]
-    CommandTooSlow { program: String },
+    #[error("{program} has taken longer than {limit:?}")]
+    CommandTooSlow { program: String, limit: Duration },
 }
 
 impl From<StoreError> for ExportError {
@@ -67,11 +68,14 @@ impl From<FileError> for ExportError {
 pub struct Notary {
     trail: Trail,
     wish: HeadExport,
+    command_limit: Duration,
+    retry: Duration,
 }
 
 impl Notary {
     pub fn new(trail: Trail, wish: HeadExport) -> Self {
-        Self { trail, wish }
+        let retry = RETRY.min(wish.every);
+        Self { trail, wish, command_limit: COMMAND_LIMIT, retry }
     }
 
     /// Works at once and then on schedule, until it is aborted.
@@ -79,7 +83,7 @@ impl Notary {
         #[expect(clippy::disallowed_methods, reason = "the engine owns its tasks")]
         tokio::spawn(async move {
             loop {
-                let pause = if self.work().await { self.wish.every } else { RETRY.min(self.wish.every) };
+                let pause = if self.work().await { self.wish.every } else { self.retry };
                 #[expect(clippy::disallowed_methods, reason = "a schedule lives by the clock")]
                 tokio::time::sleep(pause).await;
             }
@@ -91,12 +95,12 @@ impl Notary {
         match self.export().await {
             Ok(()) => true,
             Err(ExportError::Trail(TrailError::Fault(fault))) => {
-                let file = self.wish.file.display();
-                tracing::error!(event = "audit-tampered", %fault, %file, "the head that was kept is not of this trail");
+                let detail = format!("{} does not know this trail: {fault}", self.wish.file.display());
+                SecurityEvent::AuditTampered { detail }.report(None, 1);
                 false
             }
             Err(error) => {
-                tracing::error!(event = "audit-head-failed", %error, "the head of the trail could not be kept");
+                SecurityEvent::AuditHeadFailed { detail: error.to_string() }.report(None, 1);
                 false
             }
         }
@@ -120,11 +124,47 @@ impl Notary {
         let mut command = Command::new(name);
         command.args(arguments).stdin(head).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().map_err(failed)?;
-        let Ok(ended) = timeout(COMMAND_LIMIT, child.wait()).await else {
+        let Ok(ended) = timeout(self.command_limit, child.wait()).await else {
             child.kill().await.map_err(failed)?;
-            return Err(ExportError::CommandTooSlow { program: program() });
+            return Err(ExportError::CommandTooSlow { program: program(), limit: self.command_limit });
         };
         let status = ended.map_err(failed)?;
         if status.success() { Ok(()) } else { Err(ExportError::CommandFailed { program: program(), status }) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Options, Store};
+    use std::fs;
+    use tokio::time::sleep;
+
+    const LIMIT: Duration = Duration::from_secs(30);
+    const POLL: Duration = Duration::from_millis(20);
+
+    #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "what a command has done tells nobody")]
+    async fn a_command_that_is_too_slow_is_ended_and_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let url = format!("sqlite:{}", at("db").display());
+        let store = Store::open(Options::new(url, folder.path(), at("key"), "localhost")).await.unwrap();
+        let script = r#"cd "$0"; if [ -e slow ]; then cat >new; mv new shipped; else echo $$ >pid; mv pid slow; exec sleep 600; fi"#;
+        let command = ["sh", "-c", script, &folder.path().display().to_string()].map(str::to_owned).to_vec();
+        let wish = HeadExport { command, ..HeadExport::into_folder(folder.path()) };
+        let notary = Notary::new(Trail::new(store), wish);
+        let notary = Notary { command_limit: Duration::from_secs(1), retry: POLL, ..notary };
+        let running = notary.start();
+        let shipped = async {
+            while !at("shipped").exists() {
+                sleep(POLL).await;
+            }
+        };
+        timeout(LIMIT, shipped).await.expect("it is not tried again");
+        running.abort();
+        assert_eq!(fs::read(at("shipped")).unwrap(), fs::read(at("audit.head")).unwrap());
+        let slow = fs::read_to_string(at("slow")).unwrap();
+        assert!(!Path::new("/proc").join(slow.trim()).exists(), "the slow one still runs");
     }
 }

@@ -23,6 +23,12 @@ pub enum SecurityEvent {
     TrunkStranger { trunk: TrunkName },
     /// A sign-in by keypad was refused. `trunk`: the mobile trunk that brought the caller.
     SignInFailed { extension: ExtensionNumber, trunk: Option<TrunkName>, reason: Refusal },
+    /// A sign-in to the web pages was refused.
+    WebSignInFailed { reason: Refusal },
+    /// The head of the audit trail could not be kept elsewhere.
+    AuditHeadFailed { detail: String },
+    /// The trail is not what its kept head says.
+    AuditTampered { detail: String },
 }
 
 impl SecurityEvent {
@@ -38,38 +44,60 @@ impl SecurityEvent {
             SecurityEvent::TrunkStranger { .. } => "trunk-stranger",
             SecurityEvent::SignInFailed { reason: Refusal::LockedOut, .. } => "sign-in-locked",
             SecurityEvent::SignInFailed { .. } => "sign-in-failed",
+            SecurityEvent::WebSignInFailed { reason: Refusal::LockedOut } => "web-sign-in-locked",
+            SecurityEvent::WebSignInFailed { .. } => "web-sign-in-failed",
+            SecurityEvent::AuditHeadFailed { .. } => "audit-head-failed",
+            SecurityEvent::AuditTampered { .. } => "audit-tampered",
         }
     }
 
-    /// Writes the line. `source` is the address of the socket's other end, `times` how often it happened since the last such
-    /// line.
-    pub fn report(&self, source: IpAddr, times: u32) {
-        let (extension, trunk, reason) = self.details();
+    /// Writes the line. `source` is the address of the socket's other end, if there is one; `times` how often it happened since
+    /// the last such line.
+    pub fn report(&self, source: impl Into<Option<IpAddr>>, times: u32) {
+        let Details { extension, trunk, reason, detail } = self.details();
         tracing::warn!(
             target: "sasayaki::security",
             event = self.as_str(),
-            source_ip = %source,
+            source_ip = shown(source.into()),
             times,
             extension = shown(extension),
             trunk = shown(trunk),
-            reason = reason.map(Refusal::as_str),
+            reason,
+            detail,
         );
     }
 
-    fn details(&self) -> (Option<&ExtensionNumber>, Option<&TrunkName>, Option<Refusal>) {
+    fn details(&self) -> Details<'_> {
+        let none = Details::default();
         match self {
-            SecurityEvent::DigestFailed { extension } => (Some(extension), None, None),
-            SecurityEvent::TrunkStranger { trunk } => (None, Some(trunk), None),
+            SecurityEvent::DigestFailed { extension } => Details { extension: Some(extension), ..none },
+            SecurityEvent::TrunkStranger { trunk } => Details { trunk: Some(trunk), ..none },
             SecurityEvent::SignInFailed { extension, trunk, reason } => {
-                (Some(extension), trunk.as_ref(), Some(*reason))
+                Details { extension: Some(extension), trunk: trunk.as_ref(), reason: Some(reason.as_str()), ..none }
+            }
+            SecurityEvent::WebSignInFailed { reason: Refusal::UnknownDialId } => {
+                Details { reason: Some("unknown-login"), ..none }
+            }
+            SecurityEvent::WebSignInFailed { reason } => Details { reason: Some(reason.as_str()), ..none },
+            SecurityEvent::AuditHeadFailed { detail } | SecurityEvent::AuditTampered { detail } => {
+                Details { detail: Some(detail), ..none }
             }
             SecurityEvent::UnknownUser
             | SecurityEvent::DigestGuessing
             | SecurityEvent::DigestUnusable
             | SecurityEvent::Junk
-            | SecurityEvent::RateLimited => (None, None, None),
+            | SecurityEvent::RateLimited => none,
         }
     }
+}
+
+/// What some events know beside their name.
+#[derive(Default)]
+struct Details<'a> {
+    extension: Option<&'a ExtensionNumber>,
+    trunk: Option<&'a TrunkName>,
+    reason: Option<&'static str>,
+    detail: Option<&'a str>,
 }
 
 fn shown<T: Display>(value: Option<T>) -> Option<tracing::field::DisplayValue<T>> {

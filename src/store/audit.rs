@@ -263,8 +263,8 @@ impl Store {
 
 /// What one reading of the trail sees: rows, their signed ends, and what was sealed belong together.
 pub struct Snapshot {
-    tx: Transaction<'static, Any>,
-    store: Store,
+    pub(super) tx: Transaction<'static, Any>,
+    pub(super) store: Store,
 }
 
 impl Snapshot {
@@ -282,16 +282,6 @@ impl Snapshot {
             return Err(StoreError::TamperedTrail);
         }
         Ok(Head::signed(&self.store.keys, at_ms, ends.into_iter().flat_map(|end| end.tips).collect()))
-    }
-
-    /// The newest seal of every chain that has one.
-    pub async fn seals(&mut self) -> Result<Vec<Seal>> {
-        let seals = sqlx::query(
-            "SELECT writer_id, seq, hash, at_ms, signature FROM audit_seal AS seal WHERE seq =
-                 (SELECT MAX(seq) FROM audit_seal AS other WHERE other.writer_id = seal.writer_id)
-             ORDER BY writer_id",
-        );
-        seals.fetch_all(&mut *self.tx).await?.iter().map(seal_of).collect()
     }
 
     /// The row of this number as a tip, if it stands.
@@ -351,7 +341,7 @@ fn tip_of(line: &AnyRow) -> Result<Tip> {
     })
 }
 
-fn seal_of(line: &AnyRow) -> Result<Seal> {
+pub(super) fn seal_of(line: &AnyRow) -> Result<Seal> {
     Ok(Seal { tip: tip_of(line)?, at_ms: row::number(line, "at_ms")?, signature: row::column(line, "signature")? })
 }
 

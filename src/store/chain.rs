@@ -37,8 +37,9 @@ pub struct Head {
 }
 
 /// A signed word that the rows up to this tip may leave the database.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seal {
+    #[serde(flatten)]
     pub tip: Tip,
     pub at_ms: u64,
     pub signature: String,

@@ -23,6 +23,7 @@ mod open;
 pub mod password;
 mod permission;
 mod row;
+mod seal;
 mod setting;
 mod sign_in;
 mod token;

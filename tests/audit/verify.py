@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Verifies an exported trail as a stranger would: by docs/security.md alone, with hashlib and OpenSSL.
 
-verify.py FILE [PUBLIC_KEY]     FILE is .jsonl or .csv, FILE.head lies beside it; PUBLIC_KEY as the owner made it known
+verify.py FILE [PUBLIC_KEY]     FILE is .jsonl or .csv, FILE.head (exported) or FILE.seal (sealed) lies beside it;
+                                PUBLIC_KEY as the owner made it known
 """
 
 import csv
 import hashlib
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -35,13 +37,13 @@ def rows_of(path):
             yield from map(json.loads, file)
 
 
-def is_signed(head, key):
-    texts = ["sasayaki audit head 1", str(head["at_ms"])]
-    for tip in head["tips"]:
+def is_signed(what, word, tips, key):
+    texts = [what, str(word["at_ms"])]
+    for tip in tips:
         texts += [tip["writer_id"], str(tip["seq"]), tip["hash"]]
     with tempfile.TemporaryDirectory() as folder:
         for name, content in [("key", DER + bytes.fromhex(key)), ("text", encoded(texts)),
-                              ("signature", bytes.fromhex(head["signature"]))]:
+                              ("signature", bytes.fromhex(word["signature"]))]:
             with open(f"{folder}/{name}", "wb") as file:
                 file.write(content)
         command = ["openssl", "pkeyutl", "-verify", "-rawin", "-pubin", "-keyform", "DER", "-inkey", "key",
@@ -50,11 +52,17 @@ def is_signed(head, key):
 
 
 def main(path, key=None):
-    with open(path + ".head", encoding="utf-8") as file:
-        head = json.load(file)
-    if not is_signed(head, key or head["public_key"]):
+    is_sealed = os.path.exists(path + ".seal")
+    with open(path + (".seal" if is_sealed else ".head"), encoding="utf-8") as file:
+        proof = json.load(file)
+    key = key or proof["public_key"]
+    tips = proof["seals"] if is_sealed else proof["tips"]
+    seals = proof["begins"] + (tips if is_sealed else [])
+    if not is_sealed and not is_signed("sasayaki audit head 1", proof, tips, key):
         return "the head is not signed by this key"
-    at = {begin["writer_id"]: (begin["seq"], begin["hash"]) for begin in head["begins"]}
+    if not all(is_signed("sasayaki audit seal 1", seal, [seal], key) for seal in seals):
+        return "a seal is not signed by this key"
+    at = {begin["writer_id"]: (begin["seq"], begin["hash"]) for begin in proof["begins"]}
     count = 0
     for row in rows_of(path):
         writer, number = row["writer_id"], int(row["seq"])
@@ -65,7 +73,7 @@ def main(path, key=None):
             return f"row {number} of writer {writer} does not follow row {seq}"
         at[writer] = (number, found)
         count += 1
-    for tip in head["tips"]:
+    for tip in tips:
         if at.pop(tip["writer_id"], (0, "")) != (tip["seq"], tip["hash"]):
             return f"the chain of writer {tip['writer_id']} does not end as it was signed"
     if at:

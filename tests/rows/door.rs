@@ -1,11 +1,12 @@
 //! At the door: what strangers get, what it costs them to go on, and what the log says of them (`docs/security.md`).
 
 use crate::{
-    office::{MONITOR, Office, configured, row},
+    office::{MONITOR, Office, PATIENT, configured, row},
     stranger::Stranger,
     support::{
         audio::SUPERVISOR_HZ,
         engine::{Engine, PHONE_PASSWORD},
+        web::Browser,
         within,
     },
 };
@@ -253,7 +254,7 @@ fn assert_bans(log: &Path, all: &[Stranger; 6]) {
 #[test]
 fn fail2ban_bans_who_guesses_and_nobody_else_from_a_log_of_text() {
     row(async {
-        let office = Office::open();
+        let office = Office::alone(PATIENT);
         office.engine.run_ok(&ADD_TRUNK, "");
         let phone = office.phone(&office.supervisor(), SUPERVISOR_HZ).await;
         let all = provoke(&office.engine, &office.agent());
@@ -261,9 +262,22 @@ fn fail2ban_bans_who_guesses_and_nobody_else_from_a_log_of_text() {
         let supervisor = phone.call(&short).await.unwrap();
         office.expect_trail("sign-in", "wrong-password");
         supervisor.hang_up().await.unwrap();
+        mistypes_at_the_web(&office);
         let log = office.engine.folder().join("log");
         assert_bans_with_phone(&log, &all);
     });
+}
+
+/// One login that there is, and one that there is not.
+fn mistypes_at_the_web(office: &Office) {
+    let log = office.engine.folder().join("log");
+    for (login, times) in [(office.login(), 1), ("nobody".to_owned(), 2)] {
+        assert!(!banned(&log, "web").contains("127.0.0.1") || times > 1, "nobody has mistyped yet");
+        assert_eq!(Browser::new(office.engine.console).sign_in(&login, "mistyped").status, 401);
+        let lines = || office.engine.log().matches("web-sign-in-failed").count();
+        assert!(within(ANSWER_LIMIT, || (lines() == times).then_some(())).is_some());
+    }
+    assert!(banned(&log, "web").contains("127.0.0.1") && !banned(&log, "strict").contains("127.0.0.1"));
 }
 
 /// The phone of the house that failed to sign in is banned only where that is asked for.
@@ -280,6 +294,7 @@ fn fail2ban_bans_who_guesses_and_nobody_else_from_a_log_of_json() {
         let office = Office::alone("[log]\nformat = \"json\"\n");
         office.engine.run_ok(&ADD_TRUNK, "");
         let all = provoke(&office.engine, &office.agent());
+        mistypes_at_the_web(&office);
         assert_bans(&office.engine.folder().join("log"), &all);
     });
 }

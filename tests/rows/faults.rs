@@ -138,7 +138,7 @@ fn a_full_disk_ends_no_call_lets_nobody_new_listen_and_loses_nothing() {
         let disk = Disk::mounted_at(&engine.folder().join("data"), "8m");
         engine.start();
         // The disk goes before the folder in which it is mounted.
-        let (office, disk) = (Office::within(Arc::new(engine)), disk);
+        let (mut office, disk) = (Office::within(Arc::new(engine)), disk);
         let full = async || {
             disk.fill();
             let refused = office.engine.run(&["extension", "add", "55555", "--password-stdin"], "phone-secret");
@@ -146,6 +146,11 @@ fn a_full_disk_ends_no_call_lets_nobody_new_listen_and_loses_nothing() {
             assert!(!refused.status.success() && why.contains("there is no room left"), "{why}");
         };
         Scene::begin(&office).await.outlives(full, async || disk.make_room(), "there is no room left").await;
+        // The last thing that an engine writes is the head of its trail.
+        disk.fill();
+        let engine = Arc::get_mut(&mut office.engine).unwrap();
+        assert!(engine.stop().success());
+        engine.says("event=\"audit-head-failed\"");
     });
 }
 

@@ -99,3 +99,23 @@ fn x3_a_head_that_cannot_be_kept_is_told_and_the_engine_goes_on() {
     assert!(told.is_some(), "nobody is told");
     assert!(engine.folder().join("data/audit.head").exists() && engine.answers_options());
 }
+
+#[test]
+fn x3_rows_that_are_old_enough_are_sealed_into_a_file_while_the_engine_runs_and_both_are_whole() {
+    let mut engine = configured("");
+    engine.start();
+    engine.add_extension("4001");
+    let said = engine.run_ok(&["audit", "seal", "old.jsonl", "--before", "0s"], "");
+    assert!(said.contains("have left the store for old.jsonl"), "{said}");
+    engine.add_extension("4002");
+    let details: Vec<_> = engine.audit().iter().map(|row| row["detail"].as_str().unwrap().to_owned()).collect();
+    assert!(details.len() == 2 && details[0].starts_with("audit sealed"), "{details:?}");
+    engine.run_ok(&["audit", "verify"], "");
+    engine.run_ok(&["audit", "verify", "--file", "old.jsonl"], "");
+    let refused = engine.run(&["audit", "seal", "old.jsonl", "--before", "0s"], "");
+    let why = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && why.contains("take another name"), "{why}");
+    fs::write(engine.folder().join("old.jsonl"), "").unwrap();
+    assert!(!engine.run(&["audit", "verify", "--file", "old.jsonl"], "").status.success());
+    assert!(engine.answers_options());
+}

@@ -3,10 +3,12 @@
 use crate::rig::*;
 use sasayaki::{
     audit::{Fault, Trail, TrailError, Verified, write_head},
+    model::{AuditEvent, AuditKind, EndCause},
     store::{Head, Store, StoreError},
 };
 use sqlx::{AssertSqlSafe, Executor, Row};
 use std::{fs, path::Path, process::Command};
+use ulid::Ulid;
 
 on_both![
     whatever_is_done_to_the_rows_behind_the_stores_back_is_found_and_the_row_named,
@@ -15,6 +17,8 @@ on_both![
     a_database_that_was_put_back_shows_against_a_head_that_was_kept_elsewhere,
     rows_from_before_the_chain_are_chained_once_and_the_trail_says_so,
     an_exported_trail_is_verified_by_itself_and_by_a_stranger,
+    sealed_rows_leave_for_files_that_are_verified_by_themselves_and_by_a_stranger_and_the_chain_goes_on,
+    what_is_not_over_or_not_whole_is_not_sealed,
     the_trail_is_whole_under_many_writers_and_while_they_write,
 ];
 
@@ -176,6 +180,75 @@ async fn an_exported_trail_is_verified_by_itself_and_by_a_stranger(place: Place)
     let names = fs::read_dir(place.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
     assert!(!names.into_iter().any(|name| name.to_string_lossy().ends_with(".new")), "no draft is left behind");
     assert!(write_head(Path::new("/nowhere/head"), &head).is_err());
+}
+
+async fn sealed_rows_leave_for_files_that_are_verified_by_themselves_and_by_a_stranger_and_the_chain_goes_on(
+    place: Place,
+) {
+    let store = with_rows(&place, 9).await;
+    let trail = Trail::new(store.clone());
+    let file = |name: &str| place.folder.path().join(name);
+    let early = trail.head().await.unwrap();
+    assert_eq!(trail.seal(&file("first.jsonl"), START + 3).await.unwrap(), 3);
+    assert_eq!(trail.seal(&file("second.csv"), START + 7).await.unwrap(), 4);
+    assert_eq!(trail.seal(&file("third.jsonl"), START + 7).await.unwrap(), 0);
+    assert!(!file("third.jsonl").exists(), "nothing was old enough");
+    // Two of the nine, and two that tell of the seals.
+    let told: Vec<_> = rows(&store).await.into_iter().map(|row| (row.seq, row.detail)).collect();
+    assert_eq!(told[..2], [(8, "row 7".to_owned()), (9, "row 8".to_owned())]);
+    assert_eq!(told[2..], [(10, "audit sealed 3 rows".to_owned()), (11, "audit sealed 4 rows".to_owned())]);
+    let whole = |found: Result<Verified, TrailError>| found.map(|found| (found.rows, found.unknown_tips)).unwrap();
+    assert_eq!(whole(verify(&store, None).await), (4, 0));
+    assert_eq!(whole(verify(&store, Some(&early)).await), (4, 0), "it knows row 9, which stands");
+    assert!(trail.still_holds(&early).await.is_ok());
+    for (name, count) in [("first.jsonl", 3), ("second.csv", 4)] {
+        assert_eq!(whole(trail.verify_file(&file(name), Some(&early))), (count, 1), "{name}");
+        assert_eq!(stranger(&file(name), &store.public_key()), Ok(format!("whole: {count} rows\n")));
+        assert!(stranger(&file(name), &"ab".repeat(32)).is_err());
+    }
+    trail.export(&file("rest.jsonl")).await.unwrap();
+    assert_eq!(whole(trail.verify_file(&file("rest.jsonl"), None)), (4, 0));
+    assert_eq!(stranger(&file("rest.jsonl"), &store.public_key()), Ok("whole: 4 rows\n".to_owned()));
+
+    let again = trail.seal(&file("first.jsonl"), START + 9).await;
+    assert!(matches!(again, Err(TrailError::File(_))), "no file is written over");
+    // A row less, at either end; nor does another's seal help.
+    let text = fs::read_to_string(file("second.csv")).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    for (left, seq) in [([&lines[..1], &lines[2..]].concat(), 4), (lines[..4].to_vec(), 7)] {
+        fs::write(file("second.csv"), left.join("\n") + "\n").unwrap();
+        let found = trail.verify_file(&file("second.csv"), None).unwrap_err();
+        assert!(matches!(found, TrailError::Fault(Fault::Missing { seq: missing, .. }) if missing == seq), "{found}");
+        assert!(stranger(&file("second.csv"), &store.public_key()).is_err());
+    }
+    fs::copy(file("first.jsonl.seal"), file("second.csv.seal")).unwrap();
+    assert!(trail.verify_file(&file("second.csv"), None).is_err());
+    // Rows that have left do not come back.
+    let back = "INSERT INTO audit (writer_id, seq, at_ms, kind, outcome, source, detail, hash)
+                SELECT writer_id, 2, at_ms, kind, outcome, source, detail, hash FROM audit WHERE seq = 9";
+    behind_its_back(&place, back).await;
+    let found = verify(&store, None).await.unwrap_err();
+    assert!(matches!(found, TrailError::Fault(Fault::Inserted { seq: 2, .. })), "{found}");
+}
+
+async fn what_is_not_over_or_not_whole_is_not_sealed(place: Place) {
+    let store = with_rows(&place, 2).await;
+    let session = |kind, id: u128| AuditEvent { kind, session: Some(Ulid::from(id).into()), ..event("") };
+    let lived = [session(AuditKind::Start, 1), session(AuditKind::End, 1), session(AuditKind::Start, 2)];
+    store.append_audit(START + 2, &lived).await.unwrap();
+    store.append_audit(START + 3, &[event("later")]).await.unwrap();
+    let trail = Trail::new(store.clone());
+    let file = |name: &str| place.folder.path().join(name);
+    assert_eq!(
+        trail.seal(&file("sealed.jsonl"), START + 10).await.unwrap(),
+        4,
+        "the session that has ended, and no more"
+    );
+    assert_eq!(store.end_open_sessions(START + 4, EndCause::EngineDied).await.unwrap(), 1, "its start is still known");
+    behind_its_back(&place, "UPDATE audit SET detail = 'changed' WHERE seq = 6").await;
+    let refused = trail.seal(&file("more.jsonl"), START + 20).await;
+    assert!(matches!(refused, Err(TrailError::Fault(Fault::Changed { seq: 6, .. }))));
+    assert!(!file("more.jsonl").exists());
 }
 
 /// The other implementation, which knows the documented format alone.

@@ -6,7 +6,7 @@ use super::{
     desk::{Order, Question, Reply, Rights, SessionView, Way},
 };
 use crate::{
-    access::{order, right},
+    access::order,
     model::{AccountId, ExtensionNumber, Refusal},
     store::{SignIn, Store, StoreError},
     switch::CallView,
@@ -49,13 +49,9 @@ pub async fn rights(
 
 /// Judges the right of a running session again. A store that does not answer ends nothing.
 pub async fn still_allowed(store: &Store, view: &SessionView) -> Result<(), Refusal> {
-    let far_end = view.far_end.extension();
-    let far_ends: Vec<_> = far_end.cloned().into_iter().collect();
+    let far_ends: Vec<_> = view.far_end.extension().cloned().into_iter().collect();
     let Ok(rights) = rights(store, view.account, view.way, &view.target, &far_ends).await else { return Ok(()) };
-    let gone = Refusal::UnknownExtension;
-    let target = rights.terminals.get(&view.target).ok_or(gone)?;
-    let far = far_end.and_then(|number| rights.terminals.get(number));
-    right::judge(target, far, view.mode, rights.at)
+    view.may(view.mode, &rights)
 }
 
 /// Whether an account may have a phone rung for it (F1, F5), with its login.

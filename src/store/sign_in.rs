@@ -210,8 +210,8 @@ async fn keep_budget(
     budget: &Budget,
 ) -> Result<()> {
     sqlx::query(
-        "INSERT INTO budget (account, source, failures, fades_from_ms, locked_until_ms, failed_at_ms, level)
-         VALUES ($1, $2, $3, $4, $5, '', 0)
+        "INSERT INTO budget (account, source, failures, fades_from_ms, locked_until_ms)
+         VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (account, source) DO UPDATE SET failures = excluded.failures,
          fades_from_ms = excluded.fades_from_ms, locked_until_ms = excluded.locked_until_ms",
     )

@@ -50,3 +50,23 @@ fn x1_the_keys_4_5_and_6_change_who_hears_the_supervisor_and_each_change_stands_
         assert_eq!(modes, ["whisper", "barge", "monitor"]);
     });
 }
+
+#[test]
+fn x1_barging_that_is_switched_off_ends_the_barges_that_run() {
+    row(async {
+        let office = Office::alone(PATIENT);
+        office.grant_with(&office.agent(), "edit", &["--mode", "monitor", "--mode", "barge"]);
+        office.set("barge", "on");
+        let talk = office.talk().await;
+        let supervisor = office.listen_in(&office.supervisor_phone().await, MONITOR).await;
+        press(&supervisor, "6").await;
+        ear::hears(&talk.customer, SUPERVISOR_HZ).await;
+        office.set("barge", "off");
+        supervisor.wait_ended().await;
+        office.expect_trail("end", "right-lost");
+        ear::hears(&talk.customer, AGENT_HZ).await;
+        let (by_agent, by_customer) = tokio::join!(ear::now(&talk.agent), ear::now(&talk.customer));
+        assert_lacks("the agent", &by_agent, &[SUPERVISOR_HZ]);
+        assert_lacks("the customer", &by_customer, &[SUPERVISOR_HZ]);
+    });
+}

@@ -129,6 +129,26 @@ impl Siege {
     }
 }
 
+/// The owner signs in every day, at one of so many phones after the other, and somebody guesses at each of them whenever it is
+/// known and open; never from elsewhere, so that the owner is let in everywhere.
+fn rounds_of_a_year(phones: usize) -> u64 {
+    let (mut budgets, mut known, mut guesses) = (vec![Budget::default(); phones], Vec::new(), 0);
+    for (step, now_ms) in (START..START + YEAR_MS).step_by(15 * MINUTE_MS as usize).enumerate() {
+        if step % 96 == 0 {
+            let here = step / 96 % phones;
+            known.retain(|phone| *phone != here);
+            known.insert(0, here);
+            known.truncate(MAX_KNOWN);
+        }
+        for phone in &known {
+            let budget = &mut budgets[*phone];
+            guesses += u64::from(POLICY.judge(budget, now_ms) == Verdict::Open);
+            *budget = POLICY.after_failure(budget, now_ms);
+        }
+    }
+    guesses
+}
+
 /// No strategy guesses more often from one budget in a year. Each guess either ends below the longest lock, and then raises
 /// a number that only fading lowers, or is followed by the longest lock.
 fn most_guesses_of_a_budget() -> u64 {
@@ -165,6 +185,11 @@ fn x2_a_year_of_guessing_finds_six_digits_with_a_chance_below_one_in_a_thousand(
         most_guesses_of_all(),
         chance_ppm(most_guesses_of_all())
     ));
+    for phones in [4, 5, 10, 20] {
+        let guesses = rounds_of_a_year(phones);
+        assert!(guesses <= phones as u64 * most_guesses_of_a_budget());
+        told.push(format!("{guesses:3} {phones} phones at which the owner signs in by turns"));
+    }
     insta::assert_snapshot!(told.join("\n"), @r"
      65 one phone, a stranger
      65 one phone, the owner's
@@ -174,6 +199,10 @@ fn x2_a_year_of_guessing_finds_six_digits_with_a_chance_below_one_in_a_thousand(
     518 100 phones, where the owner signs in every hour
      95 at most, of one budget
     844 at most, of all: 848 in a million
+    260 4 phones at which the owner signs in by turns
+    308 5 phones at which the owner signs in by turns
+    485 10 phones at which the owner signs in by turns
+    765 20 phones at which the owner signs in by turns
     ");
     assert!(sieges.iter().all(|(_, guesses)| *guesses <= most_guesses_of_all()));
     assert!(chance_ppm(most_guesses_of_all()) < 1000);

@@ -1,14 +1,16 @@
 //! `sasayaki bench sip`: an engine of its own on loopback, phones that register and call as fast as it lets them, and what
 //! that costs the engine's process. The phones run beside it on the same machine and take their share of it.
 
+pub mod door;
 mod engine;
 mod phone;
 
+use super::now;
 use crate::cli::output::{self, Format, Row};
 use engine::Engine;
 use phone::{Called, Pair};
 use serde::Serialize;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::task::JoinSet;
 
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -44,13 +46,17 @@ struct Figure {
     what: &'static str,
     value: f64,
     unit: &'static str,
+    /// Of which strangers, where there are any.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    who: &'static str,
 }
 
 impl Row for Figure {
     const HEADINGS: &'static [&'static str] = &["WHAT", "VALUE", "UNIT"];
 
     fn cells(&self) -> Vec<String> {
-        vec![self.what.to_owned(), format!("{:.1}", self.value), self.unit.to_owned()]
+        let what = if self.who.is_empty() { self.what.to_owned() } else { format!("{}: {}", self.who, self.what) };
+        vec![what, format!("{:.1}", self.value), self.unit.to_owned()]
     }
 }
 
@@ -204,12 +210,7 @@ impl Round {
 }
 
 fn figure(what: &'static str, value: f64, unit: &'static str) -> Figure {
-    Figure { what, value, unit }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
-fn now() -> Instant {
-    Instant::now()
+    Figure { what, value, unit, who: "" }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use super::{Desk, Guest, Output, Question, Rights, SessionView, Stage, Tones, rows::session_row};
 use crate::{
     access::right,
-    model::{AuditEvent, AuditKind, Digit, LegId, Mode, Outcome, Party, Prompt, Refusal, SessionId, Settings},
+    model::{AuditEvent, AuditKind, Digit, LegId, Mode, Outcome, Prompt, Refusal, SessionId, Settings},
     spy,
     switch::Command,
 };
@@ -36,7 +36,7 @@ impl Desk {
         let Some(Guest { stage: Stage::Spying { view, turn, .. }, .. }) = self.guests.get_mut(&leg) else { return };
         let Some(Turn::Judging(mode)) = *turn else { return };
         let row = session_row(&SessionView { mode, ..view.clone() }, AuditKind::ModeChange, "");
-        match rights.and_then(|rights| judge(view, mode, &rights).map(|()| rights.settings)) {
+        match rights.and_then(|rights| view.may(mode, &rights).map(|()| rights.settings)) {
             Ok(settings) => {
                 *turn = Some(Turn::Writing(mode, settings));
                 let session = view.id;
@@ -72,12 +72,13 @@ impl Desk {
     }
 }
 
-fn judge(view: &SessionView, mode: Mode, rights: &Rights) -> Result<(), Refusal> {
-    let terminal = |number| rights.terminals.get(number).ok_or(Refusal::UnknownExtension);
-    let far = match &view.far_end {
-        Party::Extension(number) => Some(terminal(number)?),
-        Party::Outside { .. } => None,
-    };
-    right::mode_is_on(mode, rights.settings.barge).verdict?;
-    right::judge(terminal(&view.target)?, far, mode, rights.at)
+impl SessionView {
+    /// Whether the session may go on in this mode, at a change as at any other time. An end of the call that was removed
+    /// refuses.
+    pub fn may(&self, mode: Mode, rights: &Rights) -> Result<(), Refusal> {
+        let terminal = |number| rights.terminals.get(number).ok_or(Refusal::UnknownExtension);
+        let far = self.far_end.extension().map(terminal).transpose()?;
+        right::mode_is_on(mode, rights.settings.barge).verdict?;
+        right::judge(terminal(&self.target)?, far, mode, rights.at)
+    }
 }

@@ -26,7 +26,7 @@ const MAX_ATTEMPTS: u32 = 100;
 
 pub struct Engine {
     child: Child,
-    sip: SocketAddr,
+    pub sip: SocketAddr,
     folder: PathBuf,
     password: Secret,
     pairs: usize,

@@ -8,7 +8,7 @@ use crate::{
 };
 use anyhow::{Context, bail, ensure};
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -72,6 +72,13 @@ impl Pair {
         let caller = Phone::new(engine, domain, address, users[0], password).await?;
         let callee = Phone::new(engine, domain, address, users[1], password).await?;
         Ok(Self { caller, callee, talk_ms: Arc::default() })
+    }
+
+    pub fn address(&self) -> Ipv4Addr {
+        match self.caller.wire.local.ip() {
+            IpAddr::V4(address) => address,
+            IpAddr::V6(_) => Ipv4Addr::LOCALHOST,
+        }
     }
 
     pub async fn ping(&mut self) -> anyhow::Result<()> {

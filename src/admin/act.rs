@@ -1,7 +1,7 @@
 use super::{Admin, NewTrunk, NotDone, Right, moment};
 use crate::{
     access::hours::Hours,
-    model::{CallCenterName, DialId, ExtensionNumber, Level, Login, Password, Resource, TokenId, TrunkName},
+    model::{CallCenterName, DialId, ExtensionNumber, Level, Login, Password, Place, Resource, TokenId, TrunkName},
     store::{AccountChange, ExtensionChange, NewAccount, NewExtension, SettingKey, StoreError, TrunkChange},
 };
 use std::fmt;
@@ -30,6 +30,8 @@ pub enum Act {
     RemoveCallCenter(CallCenterName),
     Assign(CallCenterName, Login),
     Unassign(CallCenterName, Login),
+    PutSeat(ExtensionNumber, Place),
+    RemoveSeat(ExtensionNumber),
     SetSetting(SettingKey, String),
     AddTrunk(NewTrunk),
     SetTrunk(TrunkName, TrunkChange),
@@ -126,6 +128,14 @@ impl Admin<'_> {
             Act::Unassign(name, login) => {
                 store.unassign(actor, name.as_str(), login.as_str()).await?;
                 format!("{login} is no agent of {name} any more")
+            }
+            Act::PutSeat(extension, place) => {
+                store.put_seat(actor, &extension, place).await.map_err(about_extension)?;
+                format!("extension {extension} stands in column {}, row {}", place.column, place.row)
+            }
+            Act::RemoveSeat(extension) => {
+                store.remove_seat(actor, &extension).await?;
+                format!("extension {extension} stands nowhere any more")
             }
             Act::SetSetting(key, value) => {
                 store.set_setting(actor, key, &value).await.map_err(|error| NotDone::about("value", error))?;

@@ -3,7 +3,8 @@
 use super::{
     account::AccountCommand, audit::AuditCommand, bench::BenchCommand, call_center::CallCenterCommand, cdr::CdrCommand,
     dial_id::DialIdCommand, explain::Explain, extension::ExtensionCommand, live, output::Format,
-    permission::PermissionCommand, setting::SettingCommand, token::TokenCommand, trunk::TrunkCommand,
+    permission::PermissionCommand, seat::SeatCommand, setting::SettingCommand, token::TokenCommand,
+    trunk::TrunkCommand,
 };
 use std::path::PathBuf;
 
@@ -49,6 +50,9 @@ pub enum Command {
     /// Call centres and their agents
     #[command(subcommand)]
     CallCenter(CallCenterCommand),
+    /// The floor plan of the seat view
+    #[command(subcommand)]
+    Seat(SeatCommand),
     /// Who may listen to which phone terminal or call centre
     #[command(subcommand)]
     Permission(PermissionCommand),

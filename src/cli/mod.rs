@@ -21,6 +21,7 @@ pub mod logging;
 pub mod office;
 mod output;
 mod permission;
+mod seat;
 mod secret_input;
 mod selftest;
 mod serve;
@@ -81,6 +82,7 @@ async fn carry_out(command: Command, named: Option<&Path>) -> anyhow::Result<Exi
         Command::DialId(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Permission(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::CallCenter(command) => command.run(&Office::open(loaded.config).await?).await?,
+        Command::Seat(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Setting(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Token(command) => command.run(&Office::open(loaded.config).await?).await?,
         Command::Trunk(command) => command.run(&Office::open(loaded.config).await?).await?,

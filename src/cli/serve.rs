@@ -5,7 +5,7 @@ use super::{
     dialplan_files, logging, office,
 };
 use crate::{
-    console::{self, Console},
+    console::{self, Console, Registrar},
     engine::{Engine, Options, prompts},
     ivr::IvrConfig,
     media::{clip::Clips, ports::Ports},
@@ -46,9 +46,33 @@ async fn console(config: &Config, store: Store, engine: &Engine) -> anyhow::Resu
     let behind_proxy = config.console.behind_proxy;
     let tls = if behind_proxy { None } else { identity(config)? };
     let dialplan = dialplan_files::required(config.dialplan_dir.as_deref())?;
-    let callback = engine.callback_number().to_owned();
-    let options = console::Options { listen, tls, behind_proxy, callback, dialplan };
+    let options = console::Options { listen, tls, behind_proxy, dialplan, registrar: registrar(config) };
     Ok(Some(Console::start(options, store, engine.handle(), engine.turns()).await?))
+}
+
+/// Where a softphone that is set up by the console registers: over TLS where there is that, else over TCP or UDP.
+fn registrar(config: &Config) -> Registrar {
+    let best = config.sip.listen.iter().map(listen).max_by_key(|(transport, _)| match transport {
+        Transport::Udp => 0,
+        Transport::Tcp => 1,
+        Transport::Tls => 2,
+    });
+    let (transport, address) =
+        best.map_or(("udp", SocketAddr::from(([127, 0, 0, 1], 5060))), |(transport, address)| {
+            let word = match transport {
+                Transport::Udp => "udp",
+                Transport::Tcp => "tcp",
+                Transport::Tls => "tls",
+            };
+            (word, address)
+        });
+    let domain = config.sip.domain.clone();
+    let address = match config.sip.advertise {
+        Some(advertised) => SocketAddr::new(advertised, address.port()).to_string(),
+        None if address.ip().is_unspecified() => format!("{domain}:{}", address.port()),
+        None => address.to_string(),
+    };
+    Registrar { address, transport, domain }
 }
 
 /// Everything the engine needs, read and checked.

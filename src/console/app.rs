@@ -1,4 +1,4 @@
-use super::{guesses::Guesses, live::Live};
+use super::{guesses::Guesses, live::Live, set_up::Registrar};
 use crate::{
     admin::{Act, Admin, Done, NotDone},
     dialplan::DialPlan,
@@ -21,16 +21,16 @@ struct Inner {
     live: Live,
     /// The browser's side of it speaks TLS.
     secure: bool,
-    callback: String,
     dialplan: DialPlan,
+    registrar: Registrar,
     guesses: Mutex<Guesses>,
     sign_ins: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl App {
-    pub fn new(store: Store, engine: Handle, secure: bool, callback: String, dialplan: DialPlan) -> Self {
+    pub fn new(store: Store, engine: Handle, secure: bool, dialplan: DialPlan, registrar: Registrar) -> Self {
         let (guesses, sign_ins) = Default::default();
-        Self(Arc::new(Inner { store, engine, live: Live::new(), secure, callback, dialplan, guesses, sign_ins }))
+        Self(Arc::new(Inner { store, engine, live: Live::new(), secure, dialplan, registrar, guesses, sign_ins }))
     }
 
     pub fn store(&self) -> &Store {
@@ -58,11 +58,15 @@ impl App {
 
     /// The number from which phones are rung.
     pub fn callback(&self) -> &str {
-        &self.0.callback
+        self.0.dialplan.callback_number()
     }
 
     pub fn dialplan(&self) -> &DialPlan {
         &self.0.dialplan
+    }
+
+    pub fn registrar(&self) -> &Registrar {
+        &self.0.registrar
     }
 
     pub fn guesses(&self) -> MutexGuard<'_, Guesses> {

@@ -12,6 +12,7 @@ const ASSETS: &[(&str, &str, &str)] = &[
     ("listen.js", SCRIPT, include_str!("assets/listen.js")),
     ("live.js", SCRIPT, include_str!("assets/live.js")),
     ("monitor.js", SCRIPT, include_str!("assets/monitor.js")),
+    ("seats.js", SCRIPT, include_str!("assets/seats.js")),
     ("text.js", SCRIPT, include_str!("assets/text.js")),
 ];
 

@@ -3,7 +3,7 @@
 use super::{app::App, page, problem::Problem, routes::MAX_BODY_BYTES, server::Peer};
 use crate::{
     access::screen::{self, Barred, Needs},
-    model::{Scope, Secret},
+    model::{Scope, Secret, Settings},
     store::{self, AccountRow, Actor, Store, TokenOwner, token_hash, unix_ms},
 };
 use axum::{
@@ -30,6 +30,8 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 #[derive(Clone)]
 pub struct Visitor {
     pub account: AccountRow,
+    /// As they are at this request.
+    pub settings: Settings,
     pub badge: Badge,
 }
 
@@ -60,6 +62,11 @@ impl Visitor {
         }
     }
 
+    /// Whether this is for them, and the house has it.
+    pub fn may(&self, needs: Needs) -> bool {
+        judge(needs, false, Some(self)).is_ok()
+    }
+
     /// By which the store knows the session or the token.
     pub fn token_hash(&self) -> String {
         match &self.badge {
@@ -80,6 +87,7 @@ impl Visitor {
 /// Whether they may: by the role of the account, and by the scopes of the token if there is one.
 pub fn judge(needs: Needs, changes: bool, visitor: Option<&Visitor>) -> Result<(), Barred> {
     screen::judge(needs, visitor.map(|visitor| visitor.account.role))?;
+    screen::offered(needs, &visitor.map_or(Settings::DEFAULT, |visitor| visitor.settings))?;
     match visitor.map(|visitor| &visitor.badge) {
         Some(Badge::Token { scopes, .. }) => screen::judge_scopes(needs, changes, scopes),
         Some(Badge::Session(_)) | None => Ok(()),
@@ -102,6 +110,11 @@ async fn admit(app: &App, needs: Needs, request: Request, next: Next) -> Respons
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
     match judge(needs, changes, visitor.as_ref()) {
         Ok(()) => {}
+        Err(Barred::SwitchedOff) if is_page => return page::switched_off(request.headers(), visitor.as_ref()),
+        Err(Barred::SwitchedOff) => {
+            let detail = "this installation does without it: an administrator can switch it on in the settings";
+            return Problem::new(StatusCode::NOT_FOUND, detail).because(Some("switched-off".into())).into_response();
+        }
         Err(Barred::SignInFirst) if is_page => return Redirect::to("/sign-in").into_response(),
         Err(Barred::SignInFirst) => return Problem::new(StatusCode::UNAUTHORIZED, "sign in first").into_response(),
         Err(Barred::NotAllowed) if is_page => return page::not_allowed(request.headers(), visitor.as_ref()),
@@ -150,15 +163,14 @@ fn bearer(shown: &HeaderValue) -> Option<Secret> {
 }
 
 async fn by_session(store: &Store, token: Secret) -> store::Result<Option<Visitor>> {
-    let found = store.web_session(&token_hash(&token), unix_ms()).await?;
-    Ok(found.map(|account| Visitor { account, badge: Badge::Session(token) }))
+    let Some(account) = store.web_session(&token_hash(&token), unix_ms()).await? else { return Ok(None) };
+    Ok(Some(Visitor { account, settings: store.settings().await?, badge: Badge::Session(token) }))
 }
 
 async fn by_token(store: &Store, token_hash: String) -> store::Result<Option<Visitor>> {
-    let found = store.token_owner(&token_hash, unix_ms()).await?;
-    let visitor =
-        |TokenOwner { account, name, scopes }| Visitor { account, badge: Badge::Token { token_hash, name, scopes } };
-    Ok(found.map(visitor))
+    let Some(owner) = store.token_owner(&token_hash, unix_ms()).await? else { return Ok(None) };
+    let TokenOwner { account, name, scopes } = owner;
+    Ok(Some(Visitor { account, settings: store.settings().await?, badge: Badge::Token { token_hash, name, scopes } }))
 }
 
 /// What changes something comes from a page of this origin, and in a session from a page of that session.

@@ -31,7 +31,8 @@ fn sick() -> StatusCode {
     StatusCode::SERVICE_UNAVAILABLE
 }
 
-async fn wrong(app: &App) -> Vec<String> {
+/// What does not answer.
+pub async fn wrong(app: &App) -> Vec<String> {
     let engine = async {
         match timeout(LIMIT, app.engine().ask(Request::Health)).await {
             Ok(answer) if answer.ok => None,

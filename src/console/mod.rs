@@ -4,6 +4,7 @@
 //! route needs what stands in one table (`routes`), and `access::screen` judges it before any handler runs.
 //! Absent on purpose: decisions about who may listen (`access`, by way of the engine), SQL, and scripts within pages.
 
+mod administration;
 mod api;
 mod app;
 mod assets;
@@ -19,9 +20,12 @@ mod page;
 mod problem;
 mod redial;
 mod routes;
+mod seat;
 mod server;
+mod set_up;
 mod sign_in;
 mod words;
 
 pub use routes::{Route, routes};
 pub use server::{Console, Options};
+pub use set_up::Registrar;

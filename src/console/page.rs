@@ -8,7 +8,11 @@ use super::{
     redial::{Pressing, Recent},
     words::{self, LIVE, Words},
 };
-use crate::{model::Role, store::ExtensionRow};
+use crate::{
+    access::screen::Needs,
+    model::{PLAN_COLUMNS, PLAN_ROWS, Role, Seat},
+    store::ExtensionRow,
+};
 use askama::Template;
 use axum::{
     Extension, Form,
@@ -19,27 +23,32 @@ use axum::{
 use serde::Deserialize;
 
 /// What every page shows around what it is for.
-struct Frame {
-    words: &'static Words,
-    language: Language,
+pub struct Frame {
+    pub words: &'static Words,
+    pub language: Language,
     /// `None`: nobody is signed in.
-    signed_in: Option<SignedIn>,
+    pub signed_in: Option<SignedIn>,
 }
 
-struct SignedIn {
-    login: String,
-    csrf: String,
+pub struct SignedIn {
+    pub login: String,
+    pub csrf: String,
     /// May see the realtime monitor (F1).
-    watches: bool,
+    pub watches: bool,
+    /// May see the seat view (G1).
+    pub sits: bool,
+    pub administers: bool,
 }
 
 impl Frame {
-    fn new(headers: &HeaderMap, visitor: Option<&Visitor>) -> Self {
+    pub fn new(headers: &HeaderMap, visitor: Option<&Visitor>) -> Self {
         let language = Language::of(headers);
         let signed_in = visitor.map(|visitor| SignedIn {
             login: visitor.account.login.clone(),
             csrf: visitor.csrf(),
-            watches: visitor.account.role != Role::User,
+            watches: visitor.may(Needs::Watching),
+            sits: visitor.may(Needs::Seating),
+            administers: visitor.may(Needs::Administering),
         });
         Self { words: Words::of(language), language, signed_in }
     }
@@ -110,6 +119,22 @@ impl Live {
 }
 
 #[derive(Template)]
+#[template(path = "seats.html")]
+struct SeatsPage {
+    frame: Frame,
+    live: Live,
+    seats: Vec<Seat>,
+    columns: u8,
+    rows: u8,
+}
+
+#[derive(Template)]
+#[template(path = "switched-off.html")]
+struct SwitchedOffPage {
+    frame: Frame,
+}
+
+#[derive(Template)]
 #[template(path = "not-allowed.html")]
 struct NotAllowedPage {
     frame: Frame,
@@ -129,6 +154,10 @@ pub fn not_signed_in(language: Language, status: StatusCode) -> Response {
 
 pub fn not_allowed(headers: &HeaderMap, visitor: Option<&Visitor>) -> Response {
     show(StatusCode::FORBIDDEN, &NotAllowedPage { frame: Frame::new(headers, visitor) })
+}
+
+pub fn switched_off(headers: &HeaderMap, visitor: Option<&Visitor>) -> Response {
+    show(StatusCode::NOT_FOUND, &SwitchedOffPage { frame: Frame::new(headers, visitor) })
 }
 
 pub async fn account(headers: HeaderMap, Extension(visitor): Extension<Visitor>) -> Response {
@@ -165,6 +194,17 @@ pub async fn monitor(
     Ok(show(StatusCode::OK, &MonitorPage { frame, live }))
 }
 
+pub async fn seats(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Response, Problem> {
+    let frame = Frame::new(&headers, Some(&visitor));
+    let live = Live::new(&app, &frame, &visitor).await?;
+    let seats = app.store().seats().await?;
+    Ok(show(StatusCode::OK, &SeatsPage { frame, live, seats, columns: PLAN_COLUMNS, rows: PLAN_ROWS }))
+}
+
 #[derive(Debug, Deserialize)]
 pub struct Switched {
     language: String,
@@ -198,7 +238,7 @@ fn path_of_referrer(headers: &HeaderMap) -> &str {
     path().unwrap_or("/")
 }
 
-fn show(status: StatusCode, page: &impl Template) -> Response {
+pub fn show(status: StatusCode, page: &impl Template) -> Response {
     match page.render() {
         Ok(text) => (status, Html(text)).into_response(),
         Err(error) => {

@@ -1,11 +1,14 @@
-use super::{api, app::App, assets, guard, health, live, metrics, order, page, problem::Problem, redial, sign_in};
+use super::{
+    administration, api, app::App, assets, guard, health, live, metrics, order, page, problem::Problem, redial, seat,
+    set_up, sign_in,
+};
 use crate::access::screen::Needs;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
     http::{Method, StatusCode},
     middleware::{from_fn_with_state, map_response_with_state},
-    routing::{MethodRouter, delete, get, post},
+    routing::{MethodRouter, delete, get, post, put},
 };
 
 /// The longest body of a request.
@@ -55,6 +58,39 @@ const ROUTES: &[Route] = &[
         handler: || post(sign_in::sign_out_everywhere),
     },
     Route { method: Method::GET, path: "/monitor", needs: Needs::Watching, handler: || get(page::monitor) },
+    Route {
+        method: Method::GET,
+        path: "/administration",
+        needs: Needs::Administering,
+        handler: || get(administration::first),
+    },
+    Route {
+        method: Method::GET,
+        path: "/administration/{section}",
+        needs: Needs::Administering,
+        handler: || get(administration::show_section),
+    },
+    Route {
+        method: Method::POST,
+        path: "/administration/{section}",
+        needs: Needs::Administering,
+        handler: || post(administration::carry_out),
+    },
+    Route { method: Method::GET, path: "/set-up/{token}", needs: Needs::Nothing, handler: || get(set_up::set_up) },
+    Route { method: Method::GET, path: "/seats", needs: Needs::Seating, handler: || get(page::seats) },
+    Route { method: Method::GET, path: "/api/v1/seats", needs: Needs::Seating, handler: || get(seat::list) },
+    Route {
+        method: Method::PUT,
+        path: "/api/v1/seats/{extension}",
+        needs: Needs::Administering,
+        handler: || put(seat::put),
+    },
+    Route {
+        method: Method::DELETE,
+        path: "/api/v1/seats/{extension}",
+        needs: Needs::Administering,
+        handler: || delete(seat::remove),
+    },
     Route { method: Method::GET, path: "/api/v1/agents", needs: Needs::Watching, handler: || get(live::agents_now) },
     Route { method: Method::GET, path: "/api/v1/calls", needs: Needs::Watching, handler: || get(live::calls) },
     Route { method: Method::GET, path: "/api/v1/events", needs: Needs::Watching, handler: || get(live::events) },

@@ -1,6 +1,6 @@
 //! The sockets of the console: HTTP/1.1, over TLS where there is a certificate and nobody in front who has one.
 
-use super::{app::App, live, routes::router};
+use super::{app::App, live, routes::router, set_up::Registrar};
 use crate::{dialplan::DialPlan, engine::Handle, store::Store, tls::Identity};
 use anyhow::Context;
 use axum::{Extension, Router};
@@ -41,10 +41,8 @@ pub struct Options {
     pub tls: Option<Arc<Identity>>,
     /// Somebody in front of it speaks TLS with the browser.
     pub behind_proxy: bool,
-    /// The number from which phones are rung.
-    pub callback: String,
-    /// What a one-time code is dialled behind.
     pub dialplan: DialPlan,
+    pub registrar: Registrar,
 }
 
 /// A console that serves until this is dropped.
@@ -66,12 +64,12 @@ impl Console {
         engine: Handle,
         turns: watch::Receiver<u64>,
     ) -> anyhow::Result<Console> {
-        let Options { listen, tls, behind_proxy, callback, dialplan } = options;
+        let Options { listen, tls, behind_proxy, dialplan, registrar } = options;
         let listener = TcpListener::bind(listen).await.with_context(|| {
             format!("the console cannot listen on {listen}; give [console] listen another address, or \"\" for none")
         })?;
         let local = listener.local_addr()?;
-        let app = App::new(store, engine, tls.is_some() || behind_proxy, callback, dialplan);
+        let app = App::new(store, engine, tls.is_some() || behind_proxy, dialplan, registrar);
         let router = router(app.clone());
         let acceptor = tls.map(|identity| TlsAcceptor::from(identity.server_config()));
         let mut tasks = JoinSet::new();

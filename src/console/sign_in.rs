@@ -56,7 +56,10 @@ pub async fn sign_in(
     match verdict {
         Ok(account) => {
             let role = app.store().account(account).await.map_err(failed)?.map(|account| account.role);
-            let first = if screen::judge(Needs::Watching, role).is_ok() { "/monitor" } else { "/" };
+            let settings = app.store().settings().await.map_err(failed)?;
+            let watches =
+                screen::judge(Needs::Watching, role).and_then(|()| screen::offered(Needs::Watching, &settings));
+            let first = if watches.is_ok() { "/monitor" } else { "/" };
             Ok(with_cookie(&app, Redirect::to(first).into_response(), token.expose(), ""))
         }
         Err(Refusal::Busy) => Ok(page::not_signed_in(language, StatusCode::SERVICE_UNAVAILABLE)),

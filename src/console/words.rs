@@ -38,6 +38,18 @@ words! {
     not_allowed_remedy: "このページは、あなたのロールでは利用できません。システム管理者にロールの変更を依頼してください。", "This page is not for your role: ask an administrator to change it.";
     skip: "本文へ移動", "Skip to the content";
     monitor: "リアルタイムモニタ", "Realtime monitor";
+    administration: "管理", "Administration";
+    acts: "操作", "What to do";
+    set_up: "ソフトフォン設定用の QR コード", "QR code that sets up a softphone";
+    set_up_explained: "ソフトフォン(Linphone など)の「QR コードで設定」で読み取ってください。24 時間以内に 1 回だけ利用できます。", "Scan it with a softphone that reads its settings from a code, like Linphone. It is good once, for 24 hours.";
+    seats: "シートビュー", "Seat view";
+    arrange: "座席の配置を変更", "Arrange the seats";
+    arrange_explained: "座席をドラッグするか、選択して矢印キーで移動します。Delete キーで取り外します。変更はすぐに保存されます。", "Drag a seat, or move the one in focus with the arrow keys; Delete takes it away. Every change is kept at once.";
+    no_seats: "座席がまだ配置されていません。システム管理者に配置を依頼してください。", "No seats have been arranged yet: ask an administrator to arrange them.";
+    no_seats_arrange: "座席がまだ配置されていません。「座席の配置を変更」を押して、内線を配置してください。", "No seats have been arranged yet: press Arrange the seats, and put the phones where they stand.";
+    unplaced: "配置されていない内線", "Phones that stand nowhere yet";
+    switched_off: "この機能は使われていません", "This is switched off";
+    switched_off_remedy: "この機能は、設定で無効になっています。システム管理者に依頼してください。", "This feature is switched off in the settings: ask an administrator.";
     connecting: "接続しています…", "Connecting…";
     needs_script: "リアルタイムモニタには JavaScript が必要です。ブラウザの設定で有効にしてください。", "The realtime monitor needs JavaScript: switch it on in the settings of the browser.";
     status: "ステータス", "Status";

@@ -12,6 +12,7 @@ mod party;
 mod prompt;
 mod quality;
 mod right;
+mod seat;
 mod secret;
 mod security;
 mod setting;
@@ -34,6 +35,7 @@ pub use party::{NotATrunkName, NotAnOutsideNumber, OutsideNumber, Party, TrunkNa
 pub use prompt::Prompt;
 pub use quality::{LegQuality, Mos, StreamQuality};
 pub use right::{Level, Mode, ModeSet, NotInVocabulary, Resource, Role, Scope};
+pub use seat::{PLAN_COLUMNS, PLAN_ROWS, Place, Seat};
 pub use secret::Secret;
 pub use security::SecurityEvent;
 pub use setting::{MAX_INTERVAL_TONE_S, MIN_INTERVAL_TONE_S, Settings, ToneAudience};

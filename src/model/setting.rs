@@ -22,6 +22,10 @@ pub struct Settings {
     pub barge: bool,
     /// `card-privacy`: keys that the parties press are kept from supervisors; on unless switched off (X7).
     pub card_privacy: bool,
+    /// `call-center-plan`: whether there is a realtime monitor and listening from screens at all; on unless switched off (J4).
+    pub call_center_plan: bool,
+    /// `seat-view`: whether there is a seat view, which is a part of that; on unless switched off (J4).
+    pub seat_view: bool,
     /// `interval-tone`: the tone of monitoring again and again, so many seconds apart; 0, which is the default: never (X10).
     pub interval_tone_s: u16,
 }
@@ -39,6 +43,8 @@ impl Settings {
         weak_passwords: false,
         barge: false,
         card_privacy: true,
+        call_center_plan: true,
+        seat_view: true,
         interval_tone_s: 0,
     };
 }

@@ -12,7 +12,7 @@ use std::{
 };
 
 /// By their numbers. One that a store lacks is made up for, whatever came after it.
-const MIGRATIONS: [(i64, &str); 10] = [
+const MIGRATIONS: [(i64, &str); 12] = [
     (1, include_str!("../../migrations/0001_first.sql")),
     (2, include_str!("../../migrations/0002_srtp.sql")),
     (3, include_str!("../../migrations/0003_call_records.sql")),
@@ -22,6 +22,8 @@ const MIGRATIONS: [(i64, &str); 10] = [
     (9, include_str!("../../migrations/0009_web_sessions.sql")),
     (14, include_str!("../../migrations/0014_confidential_calls.sql")),
     (16, include_str!("../../migrations/0016_api_tokens.sql")),
+    (18, include_str!("../../migrations/0018_seats.sql")),
+    (19, include_str!("../../migrations/0019_set_up.sql")),
     (20, include_str!("../../migrations/0020_budget_as_it_is.sql")),
 ];
 

@@ -15,6 +15,8 @@ pub enum SettingKey {
     Barge,
     CardPrivacy,
     IntervalTone,
+    CallCenterPlan,
+    SeatView,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -26,7 +28,7 @@ pub struct SettingRow {
 }
 
 impl SettingKey {
-    pub const ALL: [SettingKey; 8] = [
+    pub const ALL: [SettingKey; 10] = [
         SettingKey::MonitorTone,
         SettingKey::MonitorToneAudience,
         SettingKey::WhisperTone,
@@ -35,6 +37,8 @@ impl SettingKey {
         SettingKey::Barge,
         SettingKey::CardPrivacy,
         SettingKey::IntervalTone,
+        SettingKey::CallCenterPlan,
+        SettingKey::SeatView,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -47,6 +51,8 @@ impl SettingKey {
             SettingKey::Barge => "barge",
             SettingKey::CardPrivacy => "card-privacy",
             SettingKey::IntervalTone => "interval-tone",
+            SettingKey::CallCenterPlan => "call-center-plan",
+            SettingKey::SeatView => "seat-view",
         }
     }
 
@@ -69,6 +75,8 @@ impl SettingKey {
             SettingKey::Barge => on_off(settings.barge),
             SettingKey::CardPrivacy => on_off(settings.card_privacy),
             SettingKey::IntervalTone => settings.interval_tone_s.to_string(),
+            SettingKey::CallCenterPlan => on_off(settings.call_center_plan),
+            SettingKey::SeatView => on_off(settings.seat_view),
         }
     }
 
@@ -99,6 +107,8 @@ impl SettingKey {
             }
             SettingKey::Barge => settings.barge = switch()?,
             SettingKey::CardPrivacy => settings.card_privacy = switch()?,
+            SettingKey::CallCenterPlan => settings.call_center_plan = switch()?,
+            SettingKey::SeatView => settings.seat_view = switch()?,
             SettingKey::IntervalTone => {
                 let seconds = value.parse().ok();
                 let usable =

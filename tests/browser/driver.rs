@@ -4,7 +4,7 @@ use crate::{office::Office, support::within};
 use base64ct::{Base64, Encoding};
 use fantoccini::{
     Client, ClientBuilder, Locator,
-    actions::{InputSource, KeyAction, KeyActions},
+    actions::{InputSource, KeyAction, KeyActions, MOUSE_BUTTON_LEFT, MouseActions, PointerAction},
     key::Key,
     wd::WebDriverCompatibleCommand,
 };
@@ -30,7 +30,7 @@ const RULES: [&str; 5] = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"
 
 /// The width of a phone, and that of a desk.
 pub const NARROW: (u32, u32) = (375, 812);
-pub const WIDE: (u32, u32) = (1180, 760);
+pub const WIDE: (u32, u32) = (1180, 860);
 
 pub struct Driver {
     client: Client,
@@ -120,7 +120,7 @@ impl Driver {
     pub async fn keys(&self, keys: &[Key]) {
         let mut actions = KeyActions::new("keyboard".to_owned());
         for key in keys {
-            let value = char::from(key.clone());
+            let value = char::from(*key);
             actions = actions.then(KeyAction::Down { value }).then(KeyAction::Up { value });
         }
         self.client.perform_actions(actions).await.unwrap();
@@ -136,6 +136,21 @@ impl Driver {
             self.key(Key::Tab).await;
         }
         panic!("{css} cannot be reached by keyboard");
+    }
+
+    /// Takes something by its middle and lets it go so many pixels further.
+    pub async fn drag(&self, css: &str, (right, down): (f64, f64)) {
+        let element = self.find(css).await;
+        let (x, y, width, height) = element.rectangle().await.unwrap();
+        let at = (x + width / 2.0, y + height / 2.0);
+        let moved = |(x, y): (f64, f64)| PointerAction::MoveTo { duration: Some(Duration::from_millis(200)), x, y };
+        let actions = MouseActions::new("mouse".to_owned())
+            .then(moved(at))
+            .then(PointerAction::Down { button: MOUSE_BUTTON_LEFT })
+            .then(moved((at.0 + right / 2.0, at.1 + down / 2.0)))
+            .then(moved((at.0 + right, at.1 + down)))
+            .then(PointerAction::Up { button: MOUSE_BUTTON_LEFT });
+        self.client.perform_actions(actions).await.unwrap();
     }
 
     pub async fn run(&self, script: &str) -> Value {

@@ -7,14 +7,48 @@ use crate::{
 };
 
 /// The pages of an administrator, by the names of their pictures.
-const PAGES: [(&str, &str); 2] = [("monitor", "/monitor"), ("account", "/")];
+const PAGES: [(&str, &str); 13] = [
+    ("monitor", "/monitor"),
+    ("seats", "/seats"),
+    ("account", "/"),
+    ("accounts", "/administration/accounts"),
+    ("extensions", "/administration/extensions"),
+    ("dial-ids", "/administration/dial-ids"),
+    ("rights", "/administration/rights"),
+    ("call-centers", "/administration/call-centers"),
+    ("settings", "/administration/settings"),
+    ("lockouts", "/administration/lockouts"),
+    ("audit", "/administration/audit"),
+    ("calls", "/administration/calls"),
+    ("health", "/administration/health"),
+];
 
-const ADMINISTRATOR: &str = "ito";
+pub const ADMINISTRATOR: &str = "ito";
 
 fn furnished() -> Office {
     let office = staffed("edit");
     let add = ["account", "add", ADMINISTRATOR, "--role", "administrator", "--name", "伊藤 亮", "--password-stdin"];
     office.engine.run_ok(&add, "web-secret");
+    let people = ["田中 陽子", "鈴木 健", "渡辺 結衣", "小林 大輔", "山本 さくら"];
+    for (index, name) in people.into_iter().enumerate() {
+        let (number, login) = (format!("2{index}0"), format!("agent2{index}0"));
+        office.engine.add_extension(&number);
+        let add =
+            ["account", "add", &login, "--role", "user", "--extension", &number, "--name", name, "--password-stdin"];
+        office.engine.run_ok(&add, "web-secret");
+        let center = if index < 3 { "サポート" } else { "受注" };
+        if index == 0 || index == 3 {
+            office.engine.run_ok(&["call-center", "add", center], "");
+        }
+        office.engine.run_ok(&["call-center", "assign", center, &login], "");
+        let (column, row) = (1 + index % 3, 1 + index / 3);
+        office.engine.run_ok(&["seat", "put", &number, &column.to_string(), &row.to_string()], "");
+    }
+    office.engine.run_ok(&["call-center", "assign", "サポート", &format!("agent{}", office.agent())], "");
+    office.engine.run_ok(&["call-center", "remove", &office.center()], "");
+    office.engine.run_ok(&["permission", "grant", &office.login(), "call-center:サポート", "edit"], "");
+    office.engine.run_ok(&["permission", "grant", &office.login(), "call-center:受注", "view"], "");
+    office.engine.run_ok(&["seat", "put", &office.agent(), "3", "2"], "");
     office
 }
 
@@ -49,11 +83,20 @@ async fn every_page(language: &str) {
     for (name, path) in PAGES {
         page.open(path).await;
         page.find("h1").await;
+        if ["monitor", "seats"].contains(&name) {
+            page.says("#connection", if language == "ja" { "最新" } else { "live" }).await;
+        }
         if name == "monitor" {
             let status = format!("tr[data-extension='{}'] .status", office.agent());
             page.waits_for("a call", &format!("return document.querySelector({status:?})?.disabled === false")).await;
         }
         looked_at(&page, name, language).await;
+        page.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })").await;
+        page.resize(NARROW).await;
+        page.assert_accessible(&format!("{name} in {language}, unfolded")).await;
+        page.assert_fits(&format!("{name} in {language}, unfolded")).await;
+        page.run("document.querySelectorAll('details').forEach((one) => { one.open = false; })").await;
+        page.resize(WIDE).await;
         if name == "monitor" {
             page.click(&format!("tr[data-extension='{}'] .status", office.agent())).await;
             looked_at(&page, "listen", language).await;

@@ -16,6 +16,7 @@ mod office;
 mod driver;
 mod looks;
 mod monitor;
+mod seats;
 
 use office::{Office, PATIENT};
 use std::{future::Future, time::Duration};

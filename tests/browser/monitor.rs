@@ -73,14 +73,14 @@ async fn assert_rings_not(phone: &Phone) {
     assert!(tokio::time::timeout(A_MOMENT, phone.incoming()).await.is_err(), "a phone rings for nothing");
 }
 
-async fn rings(phone: &Phone) -> Call {
+pub async fn rings(phone: &Phone) -> Call {
     let incoming = tokio::time::timeout(PATIENCE, phone.incoming()).await.expect("no phone rings").unwrap();
     assert!(incoming.caller().contains("9999"), "{}", incoming.caller());
     incoming.accept().await.unwrap()
 }
 
 /// The mode, by what is heard: the supervisor hears both; a whisper is heard by the agent; the customer hears neither.
-async fn assert_mode(supervisor: &Call, talk: &Talk, whisper: bool) {
+pub async fn assert_mode(supervisor: &Call, talk: &Talk, whisper: bool) {
     ear::hears(supervisor, AGENT_HZ).await;
     let (by_supervisor, by_agent, by_customer) =
         tokio::join!(ear::now(supervisor), ear::now(&talk.agent), ear::now(&talk.customer));

@@ -11,7 +11,9 @@ mod token;
 use sasayaki::{
     access::screen::{self, Needs},
     console::routes,
-    model::Role,
+    model::{Entropy, Role, Secret},
+    phone::{Phone, PhoneConfig},
+    store::keys::os_random,
 };
 use std::sync::LazyLock;
 use support::{
@@ -76,6 +78,7 @@ fn j1_every_route_is_open_to_whom_its_line_says_and_closed_to_all_others() {
                 Err(screen::Barred::SignInFirst) if route.path.starts_with("/api/") => Some(401),
                 Err(screen::Barred::SignInFirst) => Some(303),
                 Err(screen::Barred::NotAllowed | screen::Barred::OutOfScope) => Some(403),
+                Err(screen::Barred::SwitchedOff) => Some(404),
             };
             let told = format!("{role:?} {} {}: {}", route.method, route.path, page.status);
             match refused {
@@ -98,6 +101,7 @@ fn j1_every_route_is_open_to_whom_its_line_says_and_closed_to_all_others() {
 fn filled(path: &str) -> String {
     let part = |part: &str| match part {
         "{file}" => "style.css".to_owned(),
+        "{section}" => "accounts".to_owned(),
         "{key}" => "monitor-tone".to_owned(),
         name if name.starts_with('{') => "x".to_owned(),
         plain => plain.to_owned(),
@@ -217,4 +221,141 @@ fn pages_speak_japanese_and_english() {
     assert!(english.body.contains("<html lang=\"en\">") && english.body.contains("Sign in"));
     assert_eq!(browser.post("/language", &[("language", "en")]).status, 303);
     assert!(browser.get("/sign-in").body.contains("Sign in"));
+}
+
+#[test]
+fn j4_d14_without_the_call_center_plan_no_screen_listens_and_says_who_can_change_that() {
+    let engine = office();
+    let mut browser = Browser::signed_in(engine.console, "supervisor", PASSWORD);
+    assert!(browser.get("/").body.contains("href=\"/seats\""));
+    engine.run_ok(&["setting", "set", "seat-view", "off"], "");
+    let page = browser.get("/seats");
+    assert_eq!(page.status, 404);
+    assert!(page.body.contains("設定で無効") && !page.body.contains("href=\"/seats\""), "{}", page.body);
+    assert_eq!(browser.get("/monitor").status, 200);
+    engine.run_ok(&["setting", "set", "call-center-plan", "off"], "");
+    for path in ["/monitor", "/seats", "/api/v1/agents", "/api/v1/events"] {
+        assert_eq!(browser.get(path).status, 404, "{path}");
+    }
+    let page = browser.json("/api/v1/orders", r#"{"target":"1000","mode":"monitor"}"#);
+    assert!(page.status == 404 && page.body.contains("switched-off"), "{}", page.body);
+    assert_eq!(Browser::new(engine.console).sign_in("supervisor", PASSWORD).header("location"), Some("/"));
+    assert_eq!(browser.get("/").status, 200);
+}
+
+/// What a form of a section says after it was sent; the fields as they stand in a body.
+fn fill_in(browser: &mut Browser, section: &str, fields: &[(&str, &str)]) -> Page {
+    let csrf = browser.csrf();
+    browser.post(&format!("/administration/{section}"), &[&[("csrf", csrf.as_str())], fields].concat())
+}
+
+#[test]
+fn an_administrator_furnishes_an_office_by_forms_alone_and_d12_is_warned_of() {
+    let engine = office();
+    let mut browser = Browser::signed_in(engine.console, "administrator", PASSWORD);
+    for (section, fields) in [
+        ("extensions", vec![("act", "add-extension"), ("number", "4000"), ("password", "phone-secret")]),
+        ("extensions", vec![("act", "set-extension"), ("number", "4000"), ("name", "Front"), ("protected", "yes")]),
+        (
+            "accounts",
+            vec![
+                ("act", "add-account"),
+                ("login", "suzuki"),
+                ("role", "user"),
+                ("extension", "4000"),
+                ("password", "lantern-orchard-99"),
+            ],
+        ),
+        ("accounts", vec![("act", "set-account"), ("login", "suzuki"), ("role", "supervisor"), ("extension", "")]),
+        ("dial-ids", vec![("act", "set-dial-id"), ("login", "suzuki"), ("id", "7001"), ("password", "80264719")]),
+        ("call-centers", vec![("act", "add-call-center"), ("name", "sales")]),
+        ("call-centers", vec![("act", "assign"), ("name", "sales"), ("login", "suzuki")]),
+        ("settings", vec![("act", "set-setting"), ("key", "continue-sessions"), ("value", "off")]),
+        ("rights", vec![("act", "deny"), ("login", "suzuki"), ("resource", "terminal:4000")]),
+    ] {
+        let page = fill_in(&mut browser, section, &fields);
+        assert_eq!(page.status, 200, "{fields:?}: {}", page.body);
+        assert!(page.body.contains("変更しました"), "{fields:?}: {}", page.body);
+    }
+    let grant =
+        [("act", "grant"), ("login", "suzuki"), ("resource", "terminal:1000"), ("level", "edit"), ("modes", "monitor")];
+    let page = fill_in(&mut browser, "rights", &grant);
+    assert!(page.body.contains("suzuki は、内線 1000 を利用する人が誰であっても"), "{}", page.body);
+    assert!(
+        page.body.contains("別業務・別部署のメンバーなど、利用者に関係なく"),
+        "the page warns before it is done, too"
+    );
+    assert_eq!(engine.run_ok(&["setting", "get", "continue-sessions"], "").trim(), "off");
+    let rights = engine.run_ok(&["permission", "list", "suzuki"], "");
+    assert!(rights.contains("monitor") && !rights.contains("whisper") && rights.contains("deny"), "{rights}");
+    let account = engine.run_ok(&["account", "list", "--json"], "");
+    assert!(account.contains(r#""dial_id": "7001""#) && account.contains("supervisor"), "{account}");
+    let trail = engine.run_ok(&["audit", "list", "--json"], "");
+    assert!(trail.contains("extension add 4000") && !trail.contains("80264719"), "{trail}");
+    let page = browser.get("/administration/audit");
+    assert!(page.body.contains("改ざんはありません") && page.body.contains("permission grant suzuki"), "{}", page.body);
+}
+
+#[test]
+fn a_form_that_cannot_be_done_changes_nothing_and_says_why() {
+    let engine = office();
+    let mut browser = Browser::signed_in(engine.console, "administrator", PASSWORD);
+    for (section, fields, said) in [
+        ("extensions", vec![("act", "add-extension"), ("number", "1000"), ("password", "p")], "すでに使われています"),
+        ("extensions", vec![("act", "add-extension"), ("number", "x"), ("password", "p")], "number"),
+        ("accounts", vec![("act", "add-account"), ("login", "a"), ("role", "boss"), ("password", "p")], "role"),
+        ("accounts", vec![("act", "remove-account"), ("login", "nobody")], "存在しません"),
+        (
+            "dial-ids",
+            vec![("act", "set-dial-id"), ("login", "user"), ("id", "1"), ("password", "123456")],
+            "推測されやすい",
+        ),
+        ("settings", vec![("act", "set-setting"), ("key", "barge"), ("value", "loud")], "on or off"),
+        ("settings", vec![("act", "dance")], "act"),
+    ] {
+        let page = fill_in(&mut browser, section, &fields);
+        assert_eq!(page.status, 422, "{fields:?}");
+        assert!(page.body.contains("変更できませんでした") && page.body.contains(said), "{fields:?}: {}", page.body);
+    }
+    assert_eq!(browser.get("/administration/nothing").status, 404);
+    assert_eq!(browser.post("/administration/settings", &[("act", "set-setting")]).status, 403, "without the token");
+    for section in ["accounts", "audit", "health"] {
+        let path = format!("/administration/{section}");
+        assert_eq!(Browser::signed_in(engine.console, "supervisor", PASSWORD).get(&path).status, 403, "{section}");
+    }
+    assert!(browser.get("/administration/health").body.contains("正常に稼働しています"));
+}
+
+#[test]
+fn a_softphone_is_set_up_by_a_code_that_is_good_once_and_its_password_is_told_to_it_alone() {
+    let engine = office();
+    let mut browser = Browser::signed_in(engine.console, "administrator", PASSWORD);
+    let set_up = [("act", "set-up"), ("number", "3000")];
+    let address = |page: &Page| page.body.split_once("/set-up/").unwrap().1.split('"').next().unwrap().to_owned();
+    let older = address(&fill_in(&mut browser, "extensions", &set_up));
+    let page = fill_in(&mut browser, "extensions", &set_up);
+    assert!(page.body.contains("<svg"), "{}", page.body);
+    let (path, mut phone) = (format!("/set-up/{}", address(&page)), Browser::new(engine.console));
+    assert_eq!(phone.get(&format!("/set-up/{older}")).status, 404, "the newest code alone is good");
+    let told = phone.get(&path);
+    assert_eq!((told.status, told.header("content-type")), (200, Some("application/xml")));
+    assert_eq!(phone.get(&path).status, 404, "once");
+    let entry = |name: &str| {
+        let (_, rest) = told.body.split_once(&format!("<entry name=\"{name}\">")).unwrap();
+        rest.split_once('<').unwrap().0.to_owned()
+    };
+    assert_eq!(entry("username"), "3000");
+    assert!(entry("reg_proxy").contains(&engine.tls.to_string()), "{}", told.body);
+    let password = entry("passwd");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let registers = |password: &str| {
+        let entropy = Entropy::from_seed(os_random());
+        let config = PhoneConfig::new("3000", Secret::new(password), engine.sip, entropy);
+        runtime.block_on(async { Phone::start(config).unwrap().register().await.is_ok() })
+    };
+    assert!(registers(&password), "with what it was told the phone registers");
+    assert!(!registers(support::engine::PHONE_PASSWORD), "the password of before is good no more");
+    assert_eq!(fill_in(&mut browser, "extensions", &[("act", "set-up"), ("number", "9")]).status, 422);
+    let trail = engine.run_ok(&["audit", "list", "--json"], "");
+    assert!(trail.contains("extension set-up 3000") && !trail.contains(&password) && !engine.log().contains(&password));
 }

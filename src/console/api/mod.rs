@@ -22,6 +22,7 @@ use axum::{
     response::IntoResponse,
     routing::{MethodRouter, delete, get, patch, post, put},
 };
+pub use desk::{Desk, Named};
 pub use strict::Body;
 
 pub const ROUTES: &[Route] = &[

@@ -68,9 +68,9 @@ async function order(agent, { mode, extension, shortcut }) {
   } else if (response.ok) {
     tell(body);
   } else {
-    const barred = response.status === 403 ? words.notAllowed : fill(words.orderRefused, { agent: called(agent) });
     const homeless = body.reason === "no-right" && agent.centers.length === 0;
-    say("refused", `${barred} ${homeless ? words.reasonNoCenter : why(body.reason) ?? body.detail}`);
+    const reason = homeless ? words.reasonNoCenter : why(body.reason) ?? body.detail;
+    say("refused", fill(words.orderRefused, { agent: called(agent), reason }));
   }
 }
 
@@ -78,6 +78,10 @@ const why = (reason) => (reason ? word(`reason-${reason}`) : "");
 
 // How far an order has come.
 export function tell({ id, target, extension, state, reason }) {
+  if (state === "refused" && !shown.has(id)) {
+    // The answer to the order has told it.
+    return;
+  }
   const agent = agents.get(target) ?? { extension: target };
   const text = fill(word(`order-${state}`), { agent: called(agent), phone: extension, reason: why(reason) ?? reason });
   const stop = word(`cancel-${state}`);

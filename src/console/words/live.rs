@@ -26,7 +26,6 @@ pub const LIVE: &[(&str, &str, &str)] = &[
     ),
     ("connected", "最新の状態を表示しています。", "This is live."),
     ("broken", "サーバーに接続できません。再接続しています…", "The server cannot be reached. Trying again…"),
-    ("not-allowed", "権限がありません。", "You have no right to do this."),
     (
         "order-ringing",
         "内線 {phone} を {callback} から呼び出しています。10 秒以内に応答してください。",
@@ -51,13 +50,13 @@ pub const LIVE: &[(&str, &str, &str)] = &[
     ("order-over", "{agent} のモニタリング・ささやきが終了しました。", "Listening to {agent} is over."),
     (
         "reason-no-right",
-        "システム管理者に、エージェントが所属するコールセンターへの「編集」以上のリソース権限を依頼してください。",
-        "Ask an administrator for the right to edit the call centre of this agent, or more.",
+        "権限がありません。システム管理者に、エージェントが所属するコールセンターへの「編集」以上のリソース権限を依頼してください。",
+        "You have no right to do this. Ask an administrator for the right to edit the call centre of this agent, or more.",
     ),
     (
         "reason-no-center",
-        "このエージェントはどのコールセンターにも所属していません。システム管理者に所属の設定を依頼してください。",
-        "This agent belongs to no call centre: ask an administrator to assign them to one.",
+        "権限がありません。このエージェントはどのコールセンターにも所属していません。システム管理者に所属の設定を依頼してください。",
+        "You have no right to do this. This agent belongs to no call centre: ask an administrator to assign them to one.",
     ),
     (
         "reason-phone-listens",
@@ -67,16 +66,24 @@ pub const LIVE: &[(&str, &str, &str)] = &[
     ("reason-taken-back", "取り消しました。", "It was taken back."),
     (
         "reason-mode-not-granted",
-        "この操作は許可されていません。システム管理者に依頼してください。",
-        "Your right does not include this: ask an administrator.",
+        "権限がありません。この操作は許可されていません。システム管理者に依頼してください。",
+        "You have no right to do this. Your right does not include this: ask an administrator.",
     ),
-    ("reason-outside-hours", "この時間帯は許可されていません。", "Your right does not hold at this hour."),
+    (
+        "reason-outside-hours",
+        "権限がありません。この時間帯は許可されていません。",
+        "You have no right to do this. Your right does not hold at this hour.",
+    ),
     (
         "reason-denied",
-        "この内線は許可されていません。システム管理者に確認してください。",
-        "This extension is denied to you: ask an administrator.",
+        "権限がありません。この内線は許可されていません。システム管理者に確認してください。",
+        "You have no right to do this. This extension is denied to you: ask an administrator.",
     ),
-    ("reason-protected", "この内線は保護されています。", "This extension is protected."),
+    (
+        "reason-protected",
+        "権限がありません。この内線は保護されています。",
+        "You have no right to do this. This extension is protected.",
+    ),
     ("reason-not-in-call", "通話中ではありません。", "Nobody is in a call there."),
     (
         "reason-on-hold",
@@ -124,4 +131,12 @@ pub const LIVE: &[(&str, &str, &str)] = &[
     ("cancel-listening", "終了する", "Stop listening"),
     ("end", "終了させる", "End it"),
     ("no-own", "アカウントに内線番号が紐づいていないため利用できません。", "No extension is tied to your account."),
+    ("heard", "モニタリング・ささやき中", "somebody listens"),
+    ("placed", "{column} 列 {row} 行に配置しました。", "now in column {column}, row {row}."),
+    ("removed", "取り外しました。", "taken away."),
+    (
+        "not-placed",
+        "配置できませんでした。ページを再読み込みしてください。",
+        "It could not be put there: load the page again.",
+    ),
 ];

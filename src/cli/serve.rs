@@ -35,7 +35,10 @@ pub async fn serve(loaded: Loaded, drain_seconds: u64) -> anyhow::Result<()> {
     if let Some(console) = &console {
         tracing::info!(address = %console.local(), "the console is listening");
     }
-    engine.run(stop_signal()?).await;
+    // Beside its sockets on the workers of the runtime: what one reads the same takes up, and no thread wakes another for it.
+    #[expect(clippy::disallowed_methods, reason = "the composition root starts the engine")]
+    let running = tokio::spawn(engine.run(stop_signal()?));
+    running.await.context("the engine has panicked")?;
     drop(console);
     Ok(())
 }
@@ -156,7 +159,7 @@ async fn warn_of_other_realms(store: &Store) -> anyhow::Result<()> {
 }
 
 /// Ready when the process is asked to end.
-pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
         tokio::select! {

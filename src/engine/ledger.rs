@@ -7,14 +7,17 @@ use std::time::Duration;
 use tokio::{
     sync::mpsc,
     task::JoinHandle,
-    time::{interval, sleep},
+    time::{interval, sleep, timeout},
 };
 
 /// How many rows may wait; more are lost.
 const MAX_WAITING: usize = 8192;
 
 /// How many of them go into the store together.
-const MAX_AT_ONCE: usize = 256;
+const MAX_AT_ONCE: usize = 1024;
+
+/// For how long they are gathered first: a row takes the place of the one before, so a short call writes one.
+const GATHER: Duration = Duration::from_millis(200);
 
 /// How often what is too old is looked for.
 const FORGET_EVERY: Duration = Duration::from_secs(3600);
@@ -59,6 +62,7 @@ async fn keep_all(store: Store, mut notes: mpsc::Receiver<CallNote>, remembered:
                 if received == 0 {
                     return;
                 }
+                gather(&mut notes, &mut together).await;
                 keep(&store, &together, || notes.is_closed()).await;
                 together.clear();
             }
@@ -69,6 +73,15 @@ async fn keep_all(store: Store, mut notes: mpsc::Receiver<CallNote>, remembered:
             }
         }
     }
+}
+
+/// Takes in what comes soon after, unless nothing can come any more.
+async fn gather(notes: &mut mpsc::Receiver<CallNote>, together: &mut Vec<CallNote>) {
+    let more = async {
+        while together.len() < MAX_AT_ONCE && notes.recv_many(together, MAX_AT_ONCE - together.len()).await > 0 {}
+    };
+    // What came in time is there all the same.
+    let _ = timeout(GATHER, more).await;
 }
 
 /// One piece of what is older than that; whether there may be more.

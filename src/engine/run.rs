@@ -58,6 +58,9 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Replies of side work that may wait for the loop.
 const MAX_REPLIES: usize = 4096;
 
+/// Messages that are taken in a row before what else happens has its turn.
+const MESSAGES_AT_ONCE: usize = 64;
+
 /// With nothing due, the loop still wakes this often.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 
@@ -330,7 +333,7 @@ impl Engine {
     async fn step(&mut self) {
         let wake = self.poll_timeout().unwrap_or_else(|| clock::now().instant + LONGEST_SLEEP);
         tokio::select! {
-            Some(inbound) = self.inbound.recv() => self.receive(inbound),
+            Some(inbound) = self.inbound.recv() => self.receive_all(inbound),
             Some(event) = self.media_events.recv() => {
                 let now = self.now();
                 self.switch.media_event(now, event);
@@ -361,6 +364,17 @@ impl Engine {
 
     fn poll_timeout(&self) -> Option<Instant> {
         [self.switch.poll_timeout(), self.desk.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// A message, and those that wait behind it.
+    fn receive_all(&mut self, first: Inbound) {
+        self.receive(first);
+        for _ in 1..MESSAGES_AT_ONCE {
+            let Ok(next) = self.inbound.try_recv() else { return };
+            let now = self.now();
+            self.carry_out(now);
+            self.receive(next);
+        }
     }
 
     fn receive(&mut self, inbound: Inbound) {

@@ -18,7 +18,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::{Receiver, SyncSender, TryRecvError, sync_channel},
     },
     thread::JoinHandle,
@@ -63,6 +63,8 @@ pub struct MediaStatistics {
 pub struct Media {
     commands: Option<SyncSender<Command>>,
     waker: Arc<Waker>,
+    /// The thread is called and has not come yet: one call is enough for many commands.
+    called: Arc<AtomicBool>,
     statistics: Arc<MediaStatistics>,
     thread: Option<JoinHandle<()>>,
 }
@@ -82,16 +84,20 @@ impl Media {
         let wire =
             Wire { sockets: Vec::new(), events: sender, waiting: VecDeque::new(), statistics: statistics.clone() };
         let plane = Plane::new(clips, entropy).with_patience(patience);
-        let shell = Shell { poll, plane, commands: received, wire, unread: Vec::new() };
+        let called = Arc::new(AtomicBool::new(false));
+        let shell = Shell { poll, plane, commands: received, called: Arc::clone(&called), wire, unread: Vec::new() };
         let thread = std::thread::Builder::new().name("media".into()).spawn(move || shell.run())?;
-        Ok((Media { commands: Some(commands), waker, statistics, thread: Some(thread) }, events))
+        Ok((Media { commands: Some(commands), waker, called, statistics, thread: Some(thread) }, events))
     }
 
     /// Hands a command to the thread. Commands are carried out in order.
     pub fn command(&self, command: Command) -> Result<(), Stopped> {
         let commands = self.commands.as_ref().ok_or(Stopped)?;
         commands.send(command).map_err(|_| Stopped)?;
-        self.waker.wake().map_err(|_| Stopped)
+        match self.called.swap(true, Ordering::AcqRel) {
+            true => Ok(()),
+            false => self.waker.wake().map_err(|_| Stopped),
+        }
     }
 
     pub fn statistics(&self) -> &MediaStatistics {
@@ -115,6 +121,7 @@ struct Shell {
     poll: Poll,
     plane: Plane,
     commands: Receiver<Command>,
+    called: Arc<AtomicBool>,
     wire: Wire,
     /// Sockets that had more to read than their turn allowed.
     unread: Vec<mio::Token>,
@@ -166,6 +173,8 @@ impl Shell {
 
     /// `None` when nobody can give commands any more.
     fn carry_out(&mut self, now: Instant) -> Option<()> {
+        // Before the first is taken: whoever brings one from here on calls again.
+        self.called.swap(false, Ordering::AcqRel);
         for _ in 0..MAX_COMMANDS {
             match self.commands.try_recv() {
                 Ok(command) => self.obey(now, command),

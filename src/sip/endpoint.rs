@@ -134,8 +134,6 @@ struct Entry {
     transaction: Transaction,
     /// Its rows in the index.
     keys: Vec<Fingerprint>,
-    /// The flow that a client transaction waits on.
-    flow: Option<Flow>,
 }
 
 impl Endpoint {
@@ -239,12 +237,12 @@ impl Endpoint {
         let mut keys: Vec<Key> = Key::client(&request.headers).into_iter().collect();
         let transaction = if request.method == Method::Invite {
             keys.extend(Key::invited(&request));
-            Transaction::InviteClient(InviteClient::start(now, ClientTx(id), flow, request, &mut self.out))
+            Transaction::InviteClient(InviteClient::start(now, ClientTx(id), flow, request, &mut self.out).into())
         } else {
             let bytes = request.to_bytes();
-            Transaction::Client(Client::start(now, Some(ClientTx(id)), flow, bytes, &mut self.out))
+            Transaction::Client(Client::start(now, Some(ClientTx(id)), flow, bytes, &mut self.out).into())
         };
-        self.insert(id, transaction, &keys, Some(flow));
+        self.insert(id, transaction, &keys);
         ClientTx(id)
     }
 
@@ -301,11 +299,11 @@ impl Endpoint {
         let id = self.new_id();
         let keys: Vec<Key> = [Some(key), Key::merge(&request)].into_iter().flatten().collect();
         let transaction = if request.method == Method::Invite {
-            Transaction::InviteServer(InviteServer::new(now, ServerTx(id), reply, &request.reply(100, "")))
+            Transaction::InviteServer(InviteServer::new(now, ServerTx(id), reply, &request.reply(100, "")).into())
         } else {
-            Transaction::Server(Server::new(reply))
+            Transaction::Server(Server::new(reply).into())
         };
-        self.insert(id, transaction, &keys, None);
+        self.insert(id, transaction, &keys);
         self.out.events.push_back(Event::Request { tx: ServerTx(id), flow, request });
     }
 
@@ -406,22 +404,22 @@ impl Endpoint {
         let id = self.new_id();
         let keys: Vec<Key> = Key::client(&cancel.headers).into_iter().collect();
         let client = Client::start(now, None, flow, cancel.to_bytes(), &mut self.out);
-        self.insert(id, Transaction::Client(client), &keys, Some(flow));
+        self.insert(id, Transaction::Client(client.into()), &keys);
     }
 
-    fn insert(&mut self, id: u64, transaction: Transaction, keys: &[Key], flow: Option<Flow>) {
-        self.waiting.extend(flow.map(|flow| (flow, id)));
+    fn insert(&mut self, id: u64, transaction: Transaction, keys: &[Key]) {
+        self.waiting.extend(transaction.waits_on().map(|flow| (flow, id)));
         let keys = keys.iter().map(|key| self.index.insert(key, id)).collect();
         if let Wake::At(at) = transaction.wake() {
             self.wakeups.set(id, Some(at));
         }
-        self.transactions.insert(id, Entry { transaction, keys, flow });
+        self.transactions.insert(id, Entry { transaction, keys });
     }
 
     fn forget(&mut self, id: u64) {
         self.wakeups.set(id, None);
         let Some(entry) = self.transactions.remove(&id) else { return };
-        if let Some(flow) = entry.flow {
+        if let Some(flow) = entry.transaction.waits_on() {
             self.waiting.remove(&(flow, id));
         }
         for key in entry.keys {

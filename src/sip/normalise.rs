@@ -5,6 +5,7 @@
 
 use super::{BadUri, Headers, Message, Method, Request, Response, Uri, Via, scan};
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 
 /// The longest message that is read, over any transport.
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
@@ -61,12 +62,12 @@ pub fn parse_datagram(bytes: &[u8]) -> Parsed {
         Err(_) => (read_head(bytes).with_flaw(malformed("No End Of Headers")), &[][..]),
     };
     if head.start_line.get(..4).is_some_and(|name| name.eq_ignore_ascii_case("SIP/")) {
-        return match read_response(&head, body) {
+        return match read_response(head, body) {
             Ok(response) => Parsed::Message(Message::Response(response)),
             Err(_) => Parsed::Ignore,
         };
     }
-    read_request(&head, body)
+    read_request(head, body)
 }
 
 /// The length of start line and headers with the empty line that ends them, looked for from the start of a line. When
@@ -106,7 +107,8 @@ impl Head {
 /// Reads on past a flaw, so that the refusal can carry what was readable.
 fn read_head(bytes: &[u8]) -> Head {
     let mut lines = unfold(bytes).into_iter();
-    let mut head = Head { start_line: lines.next().unwrap_or_default(), headers: Headers::default(), flaw: None };
+    let start_line = lines.next().unwrap_or_default().into_owned();
+    let mut head = Head { start_line, headers: Headers::default(), flaw: None };
     for (count, line) in lines.filter(|line| !line.is_empty()).enumerate() {
         if count == MAX_HEADERS {
             return head.with_flaw(malformed("Too Many Headers"));
@@ -119,18 +121,19 @@ fn read_head(bytes: &[u8]) -> Head {
 }
 
 /// Lines without their ends; a line that begins with white space continues the one before (RFC 3261 §7.3.1).
-fn unfold(bytes: &[u8]) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
+fn unfold(bytes: &[u8]) -> Vec<Cow<'_, str>> {
+    let mut lines: Vec<Cow<'_, str>> = Vec::new();
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
         match lines.last_mut() {
             // The start line is never folded.
             Some(last) if index > 1 && text.starts_with([' ', '\t']) => {
+                let last = last.to_mut();
                 last.truncate(last.trim_end().len());
                 last.push(' ');
                 last.push_str(text.trim());
             }
-            _ => lines.push(text.into_owned()),
+            _ => lines.push(text),
         }
     }
     lines
@@ -149,10 +152,10 @@ fn read_row(line: &str, headers: &mut Headers) -> Result<(), Flaw> {
     Ok(())
 }
 
-fn read_response(head: &Head, body: &[u8]) -> Result<Response, Flaw> {
+fn read_response(mut head: Head, body: &[u8]) -> Result<Response, Flaw> {
     let (code, reason) = read_status_line(&head.start_line)?;
-    let (headers, body) = finish(head, body)?;
-    Ok(Response { code, reason, headers, body })
+    let body = finish(&mut head, body)?;
+    Ok(Response { code, reason, headers: head.headers, body })
 }
 
 /// RFC 3261 §7.2.
@@ -166,22 +169,26 @@ fn read_status_line(line: &str) -> Result<(u16, String), Flaw> {
     }
 }
 
-fn read_request(head: &Head, body: &[u8]) -> Parsed {
-    match build_request(head, body) {
-        Ok(request) => Parsed::Message(Message::Request(request)),
-        Err(flaw) => refuse(head, head.flaw.unwrap_or(flaw)),
+fn read_request(mut head: Head, body: &[u8]) -> Parsed {
+    match check_request(&mut head, body) {
+        Ok((method, uri, body)) => {
+            Parsed::Message(Message::Request(Request { method, uri, headers: head.headers, body }))
+        }
+        Err(flaw) => refuse(&head, head.flaw.unwrap_or(flaw)),
     }
 }
 
-fn build_request(head: &Head, body: &[u8]) -> Result<Request, Flaw> {
+/// All of a request but its headers, which are then fit.
+fn check_request(head: &mut Head, body: &[u8]) -> Result<(Method, String, Vec<u8>), Flaw> {
     let (method, uri) = read_request_line(&head.start_line)?;
-    let (headers, body) = finish(head, body)?;
+    let body = finish(head, body)?;
+    let headers = &head.headers;
     if headers.cseq().is_ok_and(|cseq| cseq.method != method) {
         return Err(malformed("CSeq Method Differs"));
     }
     headers.contacts().map_err(|_| malformed("Malformed Contact"))?;
     headers.max_forwards().map_err(|_| malformed("Malformed Max-Forwards"))?;
-    Ok(Request { method, uri, headers, body })
+    Ok((method, uri, body))
 }
 
 /// RFC 3261 §7.1: three parts with one space between them.
@@ -207,21 +214,22 @@ fn read_request_line(line: &str) -> Result<(Method, String), Flaw> {
     }
 }
 
-/// What every message must hold (RFC 3261 §8.1.1), and its body.
-fn finish(head: &Head, body: &[u8]) -> Result<(Headers, Vec<u8>), Flaw> {
+/// Holds the headers to what every message must have (RFC 3261 §8.1.1), and gives its body.
+fn finish(head: &mut Head, body: &[u8]) -> Result<Vec<u8>, Flaw> {
     if let Some(flaw) = head.flaw {
         return Err(flaw);
     }
-    check_single(&head.headers)?;
-    let mut headers = cut_lists(&head.headers)?;
-    check_mandatory(&headers)?;
-    let body = match content_length(&headers)? {
+    let headers = &mut head.headers;
+    check_single(headers)?;
+    cut_lists(headers)?;
+    check_mandatory(headers)?;
+    let body = match content_length(headers)? {
         None => body,
         Some(length) => body.get(..length).ok_or(malformed("Body Shorter Than Content-Length"))?,
     };
     // The body knows its own length.
     headers.remove("Content-Length");
-    Ok((headers, body.to_vec()))
+    Ok(body.to_vec())
 }
 
 fn check_single(headers: &Headers) -> Result<(), Flaw> {
@@ -229,21 +237,31 @@ fn check_single(headers: &Headers) -> Result<(), Flaw> {
     if twice { Err(malformed("Header Given Twice")) } else { Ok(()) }
 }
 
-/// One value per row for the headers whose first value counts by itself.
-fn cut_lists(headers: &Headers) -> Result<Headers, Flaw> {
-    let mut cut = Headers::default();
-    for (name, value) in headers.iter() {
-        if !["Via", "Route", "Record-Route"].contains(&name) {
-            cut.push(name, value);
-            continue;
-        }
-        let parts = scan::split(value, ',').ok_or(malformed("Unbalanced Quotes"))?;
-        parts.into_iter().for_each(|part| cut.push(name, part));
-        if cut.all(name).count() > MAX_HOPS {
+/// The headers whose first value counts by itself.
+const LISTS: [&str; 3] = ["Via", "Route", "Record-Route"];
+
+/// Gives each value of them a row of its own.
+fn cut_lists(headers: &mut Headers) -> Result<(), Flaw> {
+    let mut any = false;
+    for (_, value) in headers.iter().filter(|(name, _)| LISTS.contains(name)) {
+        let values = scan::split(value, ',').ok_or(malformed("Unbalanced Quotes"))?.len();
+        if values > MAX_HOPS {
             return Err(malformed("Too Many Hops In Header"));
         }
+        any |= values != 1;
     }
-    Ok(cut)
+    if any {
+        let mut cut = Headers::default();
+        for (name, value) in headers.iter() {
+            match LISTS.contains(&name) {
+                true => scan::split(value, ',').into_iter().flatten().for_each(|part| cut.push(name, part)),
+                false => cut.push(name, value),
+            }
+        }
+        *headers = cut;
+    }
+    let too_many = LISTS.into_iter().any(|name| headers.all(name).count() > MAX_HOPS);
+    if too_many { Err(malformed("Too Many Hops In Header")) } else { Ok(()) }
 }
 
 fn check_mandatory(headers: &Headers) -> Result<(), Flaw> {

@@ -2,8 +2,8 @@ use super::{NotAPlace, Result, Store, row};
 use crate::model::{
     CallEnding, CallId, CallNote, CallRecord, Codec, ExtensionNumber, LegQuality, Mos, Party, Side, StreamQuality,
 };
-use sqlx::{Any, Transaction, any::AnyRow};
-use std::{fmt, str::FromStr};
+use sqlx::{Any, AssertSqlSafe, Transaction, any::AnyRow};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 /// The record of one call. Texts, so that a row of another version still reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +68,10 @@ pub struct CallFilter {
     pub extension: Option<ExtensionNumber>,
 }
 
+/// Rows that one statement writes: each statement is a trip to the thread or the server of the database, and SQLite looks for
+/// each value's place among all the others.
+const ROWS_PER_STATEMENT: usize = 8;
+
 macro_rules! rows {
     ($which:literal) => {
         concat!(
@@ -99,17 +103,18 @@ const LATEST: &str = rows!(
 );
 
 impl Store {
-    /// Keeps what is told of calls, all of it or nothing.
+    /// Keeps what is told of calls, all of it or nothing. What is told twice counts as it was told last.
     pub async fn keep_calls(&self, notes: &[CallNote]) -> Result<()> {
-        if notes.is_empty() {
+        let (rows, qualities) = latest(notes);
+        if rows.is_empty() && qualities.is_empty() {
             return Ok(());
         }
         let mut tx = self.begin().await?;
-        for note in notes {
-            match note {
-                CallNote::Row(record) => self.keep_call(&mut tx, record).await?,
-                CallNote::Quality { call, side, quality } => keep_quality(&mut tx, *call, *side, quality).await?,
-            }
+        for some in rows.chunks(ROWS_PER_STATEMENT) {
+            self.keep_rows(&mut tx, some).await?;
+        }
+        for some in qualities.chunks(ROWS_PER_STATEMENT) {
+            keep_qualities(&mut tx, some).await?;
         }
         Ok(tx.commit().await?)
     }
@@ -183,72 +188,95 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    async fn keep_call(&self, tx: &mut Transaction<'static, Any>, record: &CallRecord) -> Result<()> {
-        let end = record.end.as_ref();
-        sqlx::query(
+    async fn keep_rows(&self, tx: &mut Transaction<'static, Any>, records: &[&CallRecord]) -> Result<()> {
+        let statement = format!(
             "INSERT INTO call_record (id, node_id, caller, caller_trunk, callee, callee_trunk, begun_at_ms, answered_at_ms,
              ended_at_ms, cause, ended_by, sip_status, caller_codec, callee_codec, confidential)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+             VALUES {}
              ON CONFLICT (id) DO UPDATE SET caller = excluded.caller, caller_trunk = excluded.caller_trunk,
-             callee = excluded.callee, callee_trunk = excluded.callee_trunk, begun_at_ms = excluded.begun_at_ms, answered_at_ms = excluded.answered_at_ms,
+             callee = excluded.callee, callee_trunk = excluded.callee_trunk, begun_at_ms = excluded.begun_at_ms,
+             answered_at_ms = excluded.answered_at_ms,
              ended_at_ms = excluded.ended_at_ms, cause = excluded.cause, ended_by = excluded.ended_by,
              sip_status = excluded.sip_status, caller_codec = excluded.caller_codec, callee_codec = excluded.callee_codec,
              confidential = excluded.confidential",
-        )
-        .bind(record.id.to_string())
-        .bind(self.writer.to_string())
-        .bind(record.caller.to_string())
-        .bind(trunk_of(&record.caller))
-        .bind(record.callee.to_string())
-        .bind(trunk_of(&record.callee))
-        .bind(row::big(record.begun_at_ms))
-        .bind(record.answered_at_ms.map(row::big))
-        .bind(end.map(|end| row::big(end.at_ms)))
-        .bind(end.map(|end| end.cause.as_str()))
-        .bind(end.and_then(|end| end.cause.by()).map(Side::as_str))
-        .bind(end.and_then(|end| end.sip_status).map(i64::from))
-        .bind(record.caller_codec.map(Codec::name))
-        .bind(record.callee_codec.map(Codec::name))
-        .bind(i64::from(record.confidential))
-        .execute(&mut **tx)
-        .await?;
+            row::placeholders(records.len(), 15)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(statement));
+        for record in records {
+            let end = record.end.as_ref();
+            query = query
+                .bind(record.id.to_string())
+                .bind(self.writer.to_string())
+                .bind(record.caller.to_string())
+                .bind(trunk_of(&record.caller))
+                .bind(record.callee.to_string())
+                .bind(trunk_of(&record.callee))
+                .bind(row::big(record.begun_at_ms))
+                .bind(record.answered_at_ms.map(row::big))
+                .bind(end.map(|end| row::big(end.at_ms)))
+                .bind(end.map(|end| end.cause.as_str()))
+                .bind(end.and_then(|end| end.cause.by()).map(Side::as_str))
+                .bind(end.and_then(|end| end.sip_status).map(i64::from))
+                .bind(record.caller_codec.map(Codec::name))
+                .bind(record.callee_codec.map(Codec::name))
+                .bind(i64::from(record.confidential));
+        }
+        query.execute(&mut **tx).await?;
         Ok(())
     }
 }
 
-async fn keep_quality(
-    tx: &mut Transaction<'static, Any>,
-    call: CallId,
-    side: Side,
-    quality: &LegQuality,
-) -> Result<()> {
-    let (sent, got) = (quality.here.as_ref(), quality.there.as_ref());
+type Quality<'a> = (CallId, Side, &'a LegQuality);
+
+async fn keep_qualities(tx: &mut Transaction<'static, Any>, qualities: &[Quality<'_>]) -> Result<()> {
     let packets = |stream: Option<&StreamQuality>| stream.map(|stream| row::big(stream.packets));
     let lost = |stream: Option<&StreamQuality>| stream.map(|stream| row::big(stream.lost));
     let jitter_us = |stream: Option<&StreamQuality>| stream.map(|stream| i64::from(stream.jitter_us));
     let mos = |stream: Option<&StreamQuality>| stream.map(|stream| i64::from(stream.mos.hundredths()));
-    sqlx::query(
+    let statement = format!(
         "INSERT INTO call_quality (call, side, sent_packets, sent_lost, sent_jitter_us, sent_mos, got_packets, got_lost,
-         got_jitter_us, got_mos, round_trip_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+         got_jitter_us, got_mos, round_trip_us) VALUES {}
          ON CONFLICT (call, side) DO UPDATE SET sent_packets = excluded.sent_packets, sent_lost = excluded.sent_lost,
          sent_jitter_us = excluded.sent_jitter_us, sent_mos = excluded.sent_mos, got_packets = excluded.got_packets,
          got_lost = excluded.got_lost, got_jitter_us = excluded.got_jitter_us, got_mos = excluded.got_mos,
          round_trip_us = excluded.round_trip_us",
-    )
-    .bind(call.to_string())
-    .bind(side.as_str())
-    .bind(packets(sent))
-    .bind(lost(sent))
-    .bind(jitter_us(sent))
-    .bind(mos(sent))
-    .bind(packets(got))
-    .bind(lost(got))
-    .bind(jitter_us(got))
-    .bind(mos(got))
-    .bind(quality.round_trip_us.map(i64::from))
-    .execute(&mut **tx)
-    .await?;
+        row::placeholders(qualities.len(), 11)
+    );
+    let mut query = sqlx::query(AssertSqlSafe(statement));
+    for (call, side, quality) in qualities {
+        let (sent, got) = (quality.here.as_ref(), quality.there.as_ref());
+        query = query
+            .bind(call.to_string())
+            .bind(side.as_str())
+            .bind(packets(sent))
+            .bind(lost(sent))
+            .bind(jitter_us(sent))
+            .bind(mos(sent))
+            .bind(packets(got))
+            .bind(lost(got))
+            .bind(jitter_us(got))
+            .bind(mos(got))
+            .bind(quality.round_trip_us.map(i64::from));
+    }
+    query.execute(&mut **tx).await?;
     Ok(())
+}
+
+/// The last row of each call and the last quality of each leg: one statement writes none twice.
+fn latest(notes: &[CallNote]) -> (Vec<&CallRecord>, Vec<Quality<'_>>) {
+    let (mut rows, mut qualities) = (BTreeMap::new(), BTreeMap::new());
+    for note in notes {
+        match note {
+            CallNote::Row(record) => {
+                rows.insert(record.id, record);
+            }
+            CallNote::Quality { call, side, quality } => {
+                qualities.insert((*call, side.as_str()), (*side, quality));
+            }
+        }
+    }
+    let qualities = qualities.into_iter().map(|((call, _), (side, quality))| (call, side, quality));
+    (rows.into_values().collect(), qualities.collect())
 }
 
 fn trunk_of(party: &Party) -> Option<&str> {

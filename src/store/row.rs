@@ -41,3 +41,9 @@ pub fn small<T: TryFrom<i64>>(row: &AnyRow, name: &'static str) -> Result<T> {
 pub fn big(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
+
+/// What stands for the values of so many rows: `($1, $2), ($3, $4)`.
+pub fn placeholders(rows: usize, columns: usize) -> String {
+    let row = |row: usize| (1..=columns).map(|column| format!("${}", row * columns + column)).collect::<Vec<_>>();
+    (0..rows).map(|n| format!("({})", row(n).join(", "))).collect::<Vec<_>>().join(", ")
+}

@@ -7,7 +7,7 @@ mod phone;
 
 use super::now;
 use crate::cli::output::{self, Format, Row};
-use engine::Engine;
+use engine::{Cpu, Engine};
 use phone::{Called, Pair};
 use serde::Serialize;
 use std::time::Duration;
@@ -34,6 +34,8 @@ impl Default for Args {
 /// A measurement ends after so many, however long it may last: what each leaves behind stays for 32 s (timers J and L), and
 /// the engine holds no more than `sip::MAX_TRANSACTIONS`, after which it refuses.
 const MOST: u32 = 10_000;
+/// How long the engine is warmed up at most.
+const WARM_UP: Duration = Duration::from_secs(5);
 /// What one address may ask for is bounded, 100 INVITEs a second, and a call is two: a pair calls no more often.
 const BETWEEN_CALLS: Duration = Duration::from_millis(25);
 /// How long each call with media talks.
@@ -66,7 +68,7 @@ struct Round {
     failures: usize,
     seconds: f64,
     /// Of the engine's process.
-    cpu: Duration,
+    cpu: Cpu,
 }
 
 pub async fn run(args: Args) -> anyhow::Result<()> {
@@ -76,16 +78,20 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let seconds = Duration::from_secs(args.seconds);
     let engine = Engine::start(args.pairs.into()).await?;
     let mut pairs = engine.pairs().await?;
-    let mut figures = registrations(&engine, &mut pairs, seconds).await?;
+    // What grows once is there before anything is counted.
+    registrations(&engine, &mut pairs, WARM_UP, MOST / 2).await?;
+    let mut figures = registrations(&engine, &mut pairs, seconds, MOST).await?;
     let bare = calls(&engine, &mut pairs, seconds, Duration::ZERO, None).await?;
     figures.extend([
         figure("calls, full dialogs without media", bare.rate(), "1/s"),
-        figure("CPU of the engine per such call", bare.cpu_us(), "µs"),
+        figure("CPU of the engine per such call", bare.us_of(|cpu| cpu.all), "µs"),
+        figure("of it, the thread of the media", bare.us_of(|cpu| cpu.media), "µs"),
+        figure("of it, the threads of the store", bare.us_of(|cpu| cpu.store), "µs"),
     ]);
     let full = calls(&engine, &mut pairs, seconds, TALK, None).await?;
     figures.extend([
         figure("calls that talk for a second", full.rate(), "1/s"),
-        figure("CPU of the engine per such call", full.cpu_us(), "µs"),
+        figure("CPU of the engine per such call", full.us_of(|cpu| cpu.all), "µs"),
         figure("audio that did not arrive", 100.0 * full.lost_audio(), "%"),
     ]);
     let half = calls(&engine, &mut pairs, seconds, TALK, Some(full.rate() / 2.0)).await?;
@@ -101,8 +107,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 /// Each phone registers again and again. A registration that is let in leaves a transaction behind for 32 s.
-async fn registrations(engine: &Engine, pairs: &mut Vec<Pair>, lasts: Duration) -> anyhow::Result<Vec<Figure>> {
-    let (before, memory, begun, most) = (engine.cpu()?, engine.memory()?, now(), share(pairs));
+async fn registrations(
+    engine: &Engine,
+    pairs: &mut Vec<Pair>,
+    lasts: Duration,
+    most: u32,
+) -> anyhow::Result<Vec<Figure>> {
+    let (before, memory, begun, most) = (engine.cpu()?, engine.memory()?, now(), share(most, pairs));
     let mut running = JoinSet::new();
     for mut pair in pairs.drain(..) {
         running.spawn(async move {
@@ -122,7 +133,7 @@ async fn registrations(engine: &Engine, pairs: &mut Vec<Pair>, lasts: Duration) 
     let (cpu, grown, done) = (engine.cpu()? - before, engine.memory()?.saturating_sub(memory), f64::from(done));
     let mut figures = vec![
         figure("registrations, each challenged", done / begun.elapsed().as_secs_f64(), "1/s"),
-        figure("CPU of the engine per registration", cpu.as_secs_f64() * 1e6 / done, "µs"),
+        figure("CPU of the engine per registration", cpu.all.as_secs_f64() * 1e6 / done, "µs"),
     ];
     if lasts < Duration::from_secs(30) {
         figures.push(figure("memory per server transaction", grown as f64 / done, "bytes"));
@@ -139,7 +150,7 @@ async fn calls(
     rate: Option<f64>,
 ) -> anyhow::Result<Round> {
     let pause = rate.map_or(BETWEEN_CALLS, |rate| Duration::from_secs_f64(pairs.len() as f64 / rate.max(0.1)));
-    let (before, begun, count, most) = (engine.cpu()?, now(), pairs.len() as u32, share(pairs) as usize);
+    let (before, begun, count, most) = (engine.cpu()?, now(), pairs.len() as u32, share(MOST, pairs) as usize);
     let mut running = JoinSet::new();
     for (index, mut pair) in pairs.drain(..).enumerate() {
         running.spawn(async move {
@@ -156,7 +167,7 @@ async fn calls(
             (pair, calls, failures)
         });
     }
-    let mut round = Round { calls: vec![], failures: 0, seconds: 0.0, cpu: Duration::ZERO };
+    let mut round = Round { calls: vec![], failures: 0, seconds: 0.0, cpu: Cpu::default() };
     while let Some(ended) = running.join_next().await {
         let (pair, calls, failures) = ended?;
         pairs.push(pair);
@@ -169,9 +180,9 @@ async fn calls(
     Ok(round)
 }
 
-/// Of `MOST`, for each pair.
-fn share(pairs: &[Pair]) -> u32 {
-    MOST.div_ceil(pairs.len().max(1) as u32)
+/// Of so many, for each pair.
+fn share(all: u32, pairs: &[Pair]) -> u32 {
+    all.div_ceil(pairs.len().max(1) as u32)
 }
 
 impl Round {
@@ -179,8 +190,9 @@ impl Round {
         self.calls.len() as f64 / self.seconds
     }
 
-    fn cpu_us(&self) -> f64 {
-        self.cpu.as_secs_f64() * 1e6 / self.calls.len() as f64
+    /// Per call.
+    fn us_of(&self, part: impl Fn(&Cpu) -> Duration) -> f64 {
+        part(&self.cpu).as_secs_f64() * 1e6 / self.calls.len() as f64
     }
 
     fn lost_audio(&self) -> f64 {
@@ -218,14 +230,15 @@ mod tests {
     use super::*;
 
     fn round(setups_ms: &[u64], sent: u32, heard: u32) -> Round {
+        let cpu = Cpu { all: Duration::from_millis(8), ..Cpu::default() };
         let call = |ms: &u64| Called { setup: Duration::from_millis(*ms), sent, heard };
-        Round { calls: setups_ms.iter().map(call).collect(), failures: 0, seconds: 2.0, cpu: Duration::from_millis(8) }
+        Round { calls: setups_ms.iter().map(call).collect(), failures: 0, seconds: 2.0, cpu }
     }
 
     #[test]
     fn figures_are_made_of_what_was_seen() {
         let round = round(&[40, 10, 30, 20], 100, 75);
-        assert_eq!((round.rate(), round.cpu_us()), (2.0, 2000.0));
+        assert_eq!((round.rate(), round.us_of(|cpu| cpu.all)), (2.0, 2000.0));
         assert_eq!((round.setup_ms(0.5), round.setup_ms(0.99)), (30.0, 40.0));
         assert!((round.lost_audio() - 0.25).abs() < 1e-9);
         assert_eq!(self::round(&[1], 0, 0).lost_audio(), 0.0);

@@ -37,6 +37,10 @@ impl Client {
         Self { user, flow, state: State::Waiting { bytes, again, until: now + TIMEOUT } }
     }
 
+    pub fn flow(&self) -> Flow {
+        self.flow
+    }
+
     pub fn receive(&mut self, now: Instant, flow: Flow, response: Response, out: &mut Out) {
         let State::Waiting { again, .. } = &mut self.state else { return };
         if response.is_provisional() {

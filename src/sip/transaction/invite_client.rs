@@ -60,6 +60,10 @@ impl InviteClient {
         Self { user, flow, invite, state }
     }
 
+    pub fn flow(&self) -> Flow {
+        self.flow
+    }
+
     pub fn receive(&mut self, now: Instant, flow: Flow, response: Response, out: &mut Out) {
         if response.is_provisional() {
             self.receive_provisional(now, flow, response, out);

@@ -18,11 +18,12 @@ pub(super) use server::Server;
 use super::{ClientTx, Event, Flow, Request, Response, Transmit};
 use std::{collections::VecDeque, time::Instant};
 
+/// Each takes the room of its own kind alone: what has been answered lives on for 32 s.
 pub(super) enum Transaction {
-    InviteClient(InviteClient),
-    Client(Client),
-    InviteServer(InviteServer),
-    Server(Server),
+    InviteClient(Box<InviteClient>),
+    Client(Box<Client>),
+    InviteServer(Box<InviteServer>),
+    Server(Box<Server>),
 }
 
 /// When a transaction wants to be woken.
@@ -56,6 +57,15 @@ impl Out {
 }
 
 impl Transaction {
+    /// The flow on which an answer is waited for.
+    pub fn waits_on(&self) -> Option<Flow> {
+        match self {
+            Transaction::InviteClient(transaction) => Some(transaction.flow()),
+            Transaction::Client(transaction) => Some(transaction.flow()),
+            Transaction::InviteServer(_) | Transaction::Server(_) => None,
+        }
+    }
+
     pub fn wake(&self) -> Wake {
         match self {
             Transaction::InviteClient(transaction) => transaction.wake(),

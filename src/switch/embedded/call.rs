@@ -198,6 +198,11 @@ impl Call {
         }
     }
 
+    /// When it is next to be looked at.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.deadline().into_iter().chain(self.silent_until()).min()
+    }
+
     pub fn conversation(&self, hold: Hold) -> Conversation {
         Conversation { caller: self.caller, callee: self.callee, hold }
     }
@@ -263,7 +268,8 @@ impl<P: MediaPorts> Embedded<P> {
         if self.draining {
             return Err(STOPPING);
         }
-        if self.calls.values().filter(|call| call.counts()).count() >= limit {
+        // They are counted only where it may matter.
+        if self.calls.len() >= limit && self.calls.values().filter(|call| call.counts()).count() >= limit {
             return Err(ALL_LINES_BUSY);
         }
         Ok(way)
@@ -280,7 +286,7 @@ impl<P: MediaPorts> Embedded<P> {
     ) -> Result<(), Refused> {
         let callee = self.called_leg(now, id, way.party, way.flow)?;
         let call = Call::ringing(id, caller, callee, now, self.config.ring_timeout, way.out);
-        self.calls.insert(id, Call { confidential, ..call });
+        self.add_call(Call { confidential, ..call });
         self.record(id, None);
         Ok(())
     }
@@ -473,6 +479,7 @@ impl<P: MediaPorts> Embedded<P> {
             leg.unacknowledged = answered.as_ref().map(|_| tx);
         }
         self.presence.touch(leg.party.extension());
+        self.forget_invite(Some(tx).filter(|_| code >= 300));
         self.introduce(flow, sips, &mut response.headers);
         if let Some(request) = answered {
             self.accept_session(now, id, &request, &mut response);

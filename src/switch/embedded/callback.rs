@@ -3,6 +3,7 @@
 
 use super::{
     Embedded, Now, Purpose,
+    alarm::Alarm,
     call::Branch,
     leg::{Leg, MediaPorts, Origin, Role},
     ring::{MAX_BRANCHES, better},
@@ -13,7 +14,7 @@ use crate::{
     sip::{CSeq, ClientTx, Flow, Method, NameAddr, Response, sdp},
     switch::{Event, NotReached},
 };
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long a phone is rung before it is given up (H4).
 pub(super) const CALL_BACK_LIMIT: Duration = Duration::from_secs(10);
@@ -27,14 +28,7 @@ const NOBODY: u16 = 480;
 /// The phones of an extension, ringing. Its leg is a guest's that has no dialog yet.
 pub(super) struct CallBack {
     branches: Vec<Branch>,
-    deadline: Instant,
     best: u16,
-}
-
-impl CallBack {
-    pub fn deadline(&self) -> Instant {
-        self.deadline
-    }
 }
 
 impl<P: MediaPorts> Embedded<P> {
@@ -65,8 +59,8 @@ impl<P: MediaPorts> Embedded<P> {
         for binding in bindings.into_iter().take(MAX_BRANCHES) {
             branches.extend(self.ring_contact(now, id, binding.contact.to_string(), binding.flow, offer.clone()));
         }
-        let deadline = now.instant + CALL_BACK_LIMIT;
-        self.call_backs.insert(id, CallBack { branches, deadline, best: NOBODY });
+        self.call_backs.insert(id, CallBack { branches, best: NOBODY });
+        self.alarms.set(Alarm::CallBack(id), Some(now.instant + CALL_BACK_LIMIT));
         self.presence.touch(self.legs.get(&id).and_then(|leg| leg.party.extension()));
         Ok(())
     }
@@ -142,15 +136,7 @@ impl<P: MediaPorts> Embedded<P> {
         }
     }
 
-    /// Those who have let it ring for too long.
-    pub(super) fn give_up_calling_back(&mut self, now: Now) {
-        let late = self.call_backs.iter().filter(|(_, call_back)| call_back.deadline <= now.instant);
-        for id in late.map(|(id, _)| *id).collect::<Vec<_>>() {
-            self.give_up_call_back(now, id, NotReached::NoAnswer);
-        }
-    }
-
-    fn give_up_call_back(&mut self, now: Now, id: LegId, why: NotReached) {
+    pub(super) fn give_up_call_back(&mut self, now: Now, id: LegId, why: NotReached) {
         self.stop_ringing_back(now, id);
         self.close_leg(id);
         self.event(Event::NotReached { leg: id, why });
@@ -158,6 +144,7 @@ impl<P: MediaPorts> Embedded<P> {
 
     /// Whatever still rings is told to stop; who answers all the same is let go.
     pub(super) fn stop_ringing_back(&mut self, now: Now, id: LegId) {
+        self.alarms.set(Alarm::CallBack(id), None);
         let branches = self.call_backs.remove(&id).map(|call_back| call_back.branches);
         branches.into_iter().flatten().for_each(|branch| self.abandon(now, branch));
     }

@@ -145,6 +145,11 @@ impl Leg {
         self.flow.remote.ip() == flow.remote.ip() && as_safe
     }
 
+    /// The INVITE of the phone that waits for our answer, or whose 200 waits for the ACK.
+    pub fn open_invite(&self) -> Option<ServerTx> {
+        self.invite.as_ref().map(|(tx, _)| *tx).or(self.unacknowledged)
+    }
+
     /// Whether an INVITE is under way, the phone's own that waits for its ACK or ours that refreshes the session: it may get no
     /// other meanwhile.
     pub fn is_amid_invite(&self) -> bool {

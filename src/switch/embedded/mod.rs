@@ -4,11 +4,12 @@
 //! Out: SIP to send, commands for the media plane, `Event`s, call records and registrations to keep.
 //! Who is heard is settled in `gate`, who may call at all in `door`; a call is set up in `call`, `ring` and `early`, changed and ended in `talk`; legs
 //! that dialled a feature code, and supervisors attached to a call, live in `guest`, those we ring for that in `callback`, and then let call somebody in `place`; phones that vanished are found out in
-//! `pulse`; `refresh` keeps sessions alive, `update` is how phones do; `farewell` ends dialogs whose messages cross; the world
+//! `pulse`, deadlines in `alarm`; `refresh` keeps sessions alive, `update` is how phones do; `farewell` ends dialogs whose messages cross; the world
 //! outside is reached through `trunk`, phones behind a NAT are kept within reach by `nat`; `transfer` lets another call take
 //! the place of one; what is kept of a call is made in `record`; phones that watch others are told in `presence`.
 //! Absent on purpose: sign-in, rights and prompts (the desk), sockets (`MediaPorts` binds them).
 
+mod alarm;
 mod call;
 mod callback;
 mod directory;
@@ -48,6 +49,7 @@ use crate::{
     },
     spy::{Hold, Listener},
 };
+use alarm::Alarm;
 use call::{Branch, Call, Refused, Stage};
 use callback::CallBack;
 use farewell::Farewell;
@@ -112,11 +114,11 @@ pub struct Embedded<P> {
     attached: BTreeMap<SessionId, CallId>,
     by_dialog: BTreeMap<DialogId, LegId>,
     farewells: BTreeMap<DialogId, Farewell>,
+    /// Whose INVITE it is, until it is refused or acknowledged.
     by_server_tx: BTreeMap<ServerTx, LegId>,
     by_client_tx: BTreeMap<ClientTx, Purpose>,
     presence: Presence,
-    /// When the session timer of each leg runs out.
-    alarms: Wakeups<LegId>,
+    alarms: Wakeups<Alarm>,
     /// Legs of calls whose media is being closed: the plane will tell how they were.
     closing: BTreeMap<LegId, (CallId, Side)>,
     openings: Openings,
@@ -276,19 +278,15 @@ impl<P: MediaPorts> Embedded<P> {
         self.endpoint.handle_timeout(now.instant);
         self.registrar.handle_timeout(now.unix_ms);
         self.drain_endpoint(now);
-        self.give_up_waiting(now);
-        self.give_up_calling_back(now);
-        self.give_up_silent_trunks(now);
+        self.heed_alarms(now);
         self.feel_pulses(now);
         self.end_expired_subscriptions(now);
-        self.wake_legs(now);
         self.tend_trunks(now);
         self.keep_ways_open(now);
         self.drain_endpoint(now);
     }
 
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let waiting = self.calls.values().flat_map(|call| call.deadline().into_iter().chain(call.silent_until()));
         let timers = [
             self.endpoint.poll_timeout(),
             self.next_round(),
@@ -297,8 +295,7 @@ impl<P: MediaPorts> Embedded<P> {
             self.next_upkeep(),
             self.next_opening(),
         ];
-        let ringing_back = self.call_backs.values().map(CallBack::deadline);
-        waiting.chain(ringing_back).chain(timers.into_iter().flatten()).min()
+        timers.into_iter().flatten().min()
     }
 
     pub fn poll_output(&mut self) -> Option<Output> {
@@ -466,9 +463,8 @@ impl<P: MediaPorts> Embedded<P> {
     fn acknowledged(&mut self, now: Now, flow: Flow, ack: &Request) {
         let Some(dialog) = DialogId::of_request(ack) else { return };
         let Some(id) = self.by_dialog.get(&dialog).copied() else { return self.take_farewell(now, &dialog) };
-        if let Some(leg) = self.legs.get_mut(&id) {
-            leg.unacknowledged = None;
-        }
+        let acknowledged = self.legs.get_mut(&id).and_then(|leg| leg.unacknowledged.take());
+        self.forget_invite(acknowledged);
         self.take_late_answer(id, flow, ack);
         if self.legs.get(&id).is_some_and(|leg| leg.media.remote.is_none()) {
             return self.lose(now, id);

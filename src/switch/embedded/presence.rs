@@ -39,6 +39,8 @@ const MAX_EVENT_BYTES: usize = 128;
 #[derive(Default)]
 pub(super) struct Presence {
     subscriptions: BTreeMap<DialogId, Subscription>,
+    /// Those of each extension that is watched.
+    by_target: BTreeMap<ExtensionNumber, BTreeSet<DialogId>>,
     /// Extensions whose dialogs may be others than their watchers were told.
     changed: BTreeSet<ExtensionNumber>,
     sweep_at: Option<Instant>,
@@ -88,10 +90,26 @@ impl Presence {
     /// The dialogs of a phone of ours may have changed.
     pub fn touch(&mut self, number: Option<&ExtensionNumber>) {
         if let Some(number) = number
-            && !self.subscriptions.is_empty()
+            && self.by_target.contains_key(number)
         {
             self.changed.insert(number.clone());
         }
+    }
+
+    fn insert(&mut self, id: DialogId, subscription: Subscription) {
+        self.by_target.entry(subscription.target.clone()).or_default().insert(id.clone());
+        self.subscriptions.insert(id, subscription);
+    }
+
+    fn remove(&mut self, id: &DialogId) -> Option<Subscription> {
+        let subscription = self.subscriptions.remove(id)?;
+        if let Some(watching) = self.by_target.get_mut(&subscription.target) {
+            watching.remove(id);
+            if watching.is_empty() {
+                self.by_target.remove(&subscription.target);
+            }
+        }
+        Some(subscription)
     }
 
     pub fn poll_timeout(&self) -> Option<Instant> {
@@ -135,7 +153,7 @@ impl<P: MediaPorts> Embedded<P> {
             told: BTreeMap::new(),
             notice: Notice::Answered,
         };
-        self.presence.subscriptions.insert(id.clone(), subscription);
+        self.presence.insert(id.clone(), subscription);
         self.presence.sweep_at.get_or_insert(now.instant + SWEEP);
         self.tell_anew(now, &id, expires_s);
     }
@@ -172,11 +190,7 @@ impl<P: MediaPorts> Embedded<P> {
     /// Tells every watcher of an extension whose dialogs have changed.
     pub(super) fn tell_watchers(&mut self, now: Now) {
         for target in std::mem::take(&mut self.presence.changed) {
-            let watchers = self.presence.subscriptions.iter().filter(|(_, one)| one.target == target);
-            let watchers: Vec<_> = watchers.map(|(id, _)| id.clone()).collect();
-            if watchers.is_empty() {
-                continue;
-            }
+            let Some(watchers) = self.presence.by_target.get(&target).cloned() else { continue };
             let present = dialogs_of(&self.legs, &self.calls, &target);
             for id in watchers {
                 self.tell_change(now, &id, &present);
@@ -227,7 +241,7 @@ impl<P: MediaPorts> Embedded<P> {
 
     /// A phone that does not take a NOTIFY has no subscription any more (RFC 6665 §4.2.2).
     pub(super) fn no_notice(&mut self, id: &DialogId) {
-        self.presence.subscriptions.remove(id);
+        self.presence.remove(id);
     }
 
     fn bad_event(&mut self, tx: ServerTx, request: &Request) {
@@ -320,7 +334,7 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     fn end_subscription(&mut self, now: Now, id: &DialogId, reason: Reason) {
-        let Some(mut subscription) = self.presence.subscriptions.remove(id) else { return };
+        let Some(mut subscription) = self.presence.remove(id) else { return };
         let dialogs: Vec<_> = match reason {
             Reason::Timeout | Reason::Deactivated => {
                 let present = dialogs_of(&self.legs, &self.calls, &subscription.target);

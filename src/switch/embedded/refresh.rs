@@ -16,21 +16,14 @@ use std::time::Duration;
 const EXPIRED: &str = "SIP;cause=408;text=\"Session Timer Expired\"";
 
 impl<P: MediaPorts> Embedded<P> {
-    pub(super) fn wake_legs(&mut self, now: Now) {
-        while let Some(id) = self.alarms.due(now.instant) {
-            let due = self.legs.get_mut(&id).and_then(|leg| leg.session.handle_timeout(now.instant));
-            self.set_alarm(id);
-            match due {
-                Some(SessionDue::Refresh) => self.refresh(now, id),
-                Some(SessionDue::Expired) => self.expire(now, id),
-                None => {}
-            }
+    pub(super) fn session_is_due(&mut self, now: Now, id: LegId) {
+        let due = self.legs.get_mut(&id).and_then(|leg| leg.session.handle_timeout(now.instant));
+        self.set_alarm(id);
+        match due {
+            Some(SessionDue::Refresh) => self.refresh(now, id),
+            Some(SessionDue::Expired) => self.expire(now, id),
+            None => {}
         }
-    }
-
-    /// To be called whenever a leg's timer may have changed.
-    pub(super) fn set_alarm(&mut self, id: LegId) {
-        self.alarms.set(id, self.legs.get(&id).and_then(|leg| leg.session.poll_timeout()));
     }
 
     /// Starts what a phone's INVITE or UPDATE asks for, and says so in our 2xx.

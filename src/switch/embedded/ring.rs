@@ -270,22 +270,13 @@ impl<P: MediaPorts> Embedded<P> {
         }
         self.abandon_branches(now, id);
         self.record(id, Some(CallEnd { at_ms: now.unix_ms, cause, sip_status: Some(code) }));
-        if let Some(call) = self.calls.remove(&id) {
+        if let Some(call) = self.remove_call(id) {
             self.close_leg(call.callee);
             match call.succeeds {
                 Some(Succession { of, .. }) => self.transfer_failed(now, of, code),
                 None => self.dismiss_caller(now, call.caller, code, cause),
             }
             self.event(Event::CallEnded { call: id });
-        }
-    }
-
-    pub(super) fn give_up_waiting(&mut self, now: Now) {
-        let late = |call: &&Call| call.deadline().is_some_and(|deadline| deadline <= now.instant);
-        for id in self.calls.values().filter(late).map(|call| call.id).collect::<Vec<_>>() {
-            self.give_up(now, id, 480, CallEnding::NoAnswer);
-            self.give_up_renegotiation(now, id);
-            self.resume_again(now, id);
         }
     }
 

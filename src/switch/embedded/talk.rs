@@ -2,6 +2,7 @@
 
 use super::{
     Embedded, Now, Purpose,
+    alarm::Alarm,
     call::{Call, Renegotiation, Stage, read_offer, speaks_of_sips},
     leg::{Agreement, Leg, MediaPorts, Role},
     pulse::Pulse,
@@ -99,7 +100,7 @@ impl<P: MediaPorts> Embedded<P> {
             return;
         }
         self.record(id, Some(CallEnd { at_ms: now.unix_ms, cause, sip_status: None }));
-        let Some(call) = self.calls.remove(&id) else { return };
+        let Some(call) = self.remove_call(id) else { return };
         if let Stage::Talking { renegotiation: Some(pending) } = &call.stage {
             if let Some((tx, request)) = &pending.asked {
                 self.respond(now, *tx, request, 487);
@@ -149,19 +150,26 @@ impl<P: MediaPorts> Embedded<P> {
     /// Forgets a leg and frees its media.
     pub(super) fn close_leg(&mut self, id: LegId) {
         let Some(leg) = self.legs.remove(&id) else { return };
-        self.alarms.set(id, None);
+        self.alarms.set(Alarm::Session(id), None);
+        self.forget_invite(leg.open_invite());
         if let Some(dialog) = leg.dialog {
             self.by_dialog.remove(dialog.id());
             if let Some(tx) = leg.refreshing {
                 self.by_client_tx.insert(tx, Purpose::Outlived { dialog: Box::new(dialog) });
             }
         }
-        self.by_server_tx.retain(|_, one| *one != id);
         self.presence.touch(leg.party.extension());
         if let Role::Party { call, side } = leg.role {
             self.await_quality(id, call, side);
         }
         self.media(media::Command::Close { leg: id });
+    }
+
+    /// An INVITE of which nothing more is to be heard.
+    pub(super) fn forget_invite(&mut self, tx: Option<ServerTx>) {
+        if let Some(tx) = tx {
+            self.by_server_tx.remove(&tx);
+        }
     }
 
     fn reinvite(&mut self, now: Now, tx: ServerTx, id: LegId, request: Request) {
@@ -245,6 +253,7 @@ impl<P: MediaPorts> Embedded<P> {
             let deadline = Some(now.instant + RENEGOTIATION_TIMEOUT);
             *renegotiation = Some(Box::new(Renegotiation { from, asked, client, deadline, before }));
         }
+        self.set_call_alarm(id);
         true
     }
 
@@ -377,11 +386,9 @@ impl<P: MediaPorts> Embedded<P> {
             response.set_body(sdp::CONTENT_TYPE, body);
         }
         if request.method == Method::Invite {
-            self.by_server_tx.retain(|_, one| *one != id);
+            let before = self.legs.get_mut(&id).and_then(|leg| leg.unacknowledged.replace(tx));
+            self.forget_invite(before);
             self.by_server_tx.insert(tx, id);
-            if let Some(leg) = self.legs.get_mut(&id) {
-                leg.unacknowledged = Some(tx);
-            }
         }
         self.endpoint.respond(now.instant, tx, response);
     }

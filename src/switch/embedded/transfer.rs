@@ -156,7 +156,7 @@ impl<P: MediaPorts> Embedded<P> {
         let mut successor = Call::ringing(id, stays, callee, now, self.config.ring_timeout, None);
         successor.succeeds = Some(Succession { of: old, referrer });
         successor.confidential = confidential;
-        self.calls.insert(id, successor);
+        self.add_call(successor);
         self.record(id, None);
         if let Some(call) = self.calls.get_mut(&old) {
             call.transfer = Some(Transfer { by, successor: id, refer });
@@ -219,13 +219,13 @@ impl<P: MediaPorts> Embedded<P> {
         let Some(id) = self.calls.get(&id).map(|call| call.leg(side)) else { return };
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.session = SessionTimer::default();
-        let dialog = leg.dialog.take();
+        let (dialog, open) = (leg.dialog.take(), leg.open_invite());
         if let Some([_, media::Command::Configure { leg, mut params }]) = leg.configure(id, None) {
             (params.send, params.receive) = (false, false);
             self.media(media::Command::Configure { leg, params });
         }
         self.set_alarm(id);
-        self.by_server_tx.retain(|_, one| *one != id);
+        self.forget_invite(open);
         if let Some(dialog) = dialog {
             self.by_dialog.remove(dialog.id());
         }
@@ -316,7 +316,7 @@ impl<P: MediaPorts> Embedded<P> {
     fn release(&mut self, now: Now, id: CallId, leaves: Side) -> Option<LegId> {
         let cause = CallEnding::Transferred(leaves);
         self.record(id, Some(CallEnd { at_ms: now.unix_ms, cause, sip_status: None }));
-        let call = self.calls.remove(&id)?;
+        let call = self.remove_call(id)?;
         for (session, listener) in &call.listeners {
             self.attached.remove(session);
             self.media(media::Command::Hear(HearMatrix::silent([listener.leg])));
@@ -332,7 +332,7 @@ impl<P: MediaPorts> Embedded<P> {
     fn connect_legs(&mut self, now: Now, caller: LegId, callee: LegId, confidential: bool) {
         let id: CallId = self.ids.make(now.unix_ms);
         let call = Call::new(id, caller, callee, now, Stage::Talking { renegotiation: None });
-        self.calls.insert(id, Call { confidential, ..call });
+        self.add_call(Call { confidential, ..call });
         self.seat(now, id);
     }
 
@@ -377,6 +377,7 @@ impl<P: MediaPorts> Embedded<P> {
         if let Some(call) = self.calls.get_mut(&id) {
             call.resume_at = Some(now.instant + pause);
         }
+        self.set_call_alarm(id);
     }
 
     pub(super) fn resume_again(&mut self, now: Now, id: CallId) {

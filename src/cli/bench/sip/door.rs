@@ -60,7 +60,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         let round = calls(&engine, &mut pairs, lasts, TALK, None).await?;
         let sent = flood.end().await;
         round.warn(name);
-        let share = 100.0 * round.cpu.as_secs_f64() / round.seconds;
+        let share = 100.0 * round.cpu.all.as_secs_f64() / round.seconds;
         figures.extend([
             Figure { who: name, ..figure("CPU of the engine, of one core", share, "%") },
             Figure { who: name, ..figure("audio that did not arrive", 100.0 * round.lost_audio(), "%") },

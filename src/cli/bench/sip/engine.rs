@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use std::{
     env, fs,
     net::{Ipv4Addr, SocketAddr, UdpSocket},
+    ops::Sub,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -23,6 +24,16 @@ const CALLEES: usize = 2000;
 /// In which the kernel counts a process's time.
 const TICKS_PER_SECOND: u64 = 100;
 const MAX_ATTEMPTS: u32 = 100;
+
+/// Time of the engine's process.
+#[derive(Clone, Copy, Default)]
+pub struct Cpu {
+    pub all: Duration,
+    /// Of `all`, in the thread of the media.
+    pub media: Duration,
+    /// Of `all`, in the threads of SQLite.
+    pub store: Duration,
+}
 
 pub struct Engine {
     child: Child,
@@ -77,11 +88,23 @@ impl Engine {
     }
 
     /// What the process has used so far, in user and in kernel mode.
-    pub fn cpu(&self) -> anyhow::Result<Duration> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).context("the engine is gone")?;
-        let (_, fields) = stat.rsplit_once(')').context("a process without a name")?;
-        let ticks: u64 = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-        Ok(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
+    pub fn cpu(&self) -> anyhow::Result<Cpu> {
+        let process = format!("/proc/{}", self.child.id());
+        let mut cpu = Cpu { all: used(&format!("{process}/stat"))?, ..Cpu::default() };
+        for thread in fs::read_dir(format!("{process}/task"))? {
+            let thread = thread?.path().display().to_string();
+            // A thread may be gone by now.
+            let (Ok(name), Ok(used)) = (fs::read_to_string(format!("{thread}/comm")), used(&format!("{thread}/stat")))
+            else {
+                continue;
+            };
+            match name.trim_end() {
+                "media" => cpu.media += used,
+                name if name.starts_with("sqlx") => cpu.store += used,
+                _ => {}
+            }
+        }
+        Ok(cpu)
     }
 
     /// Bytes that are in memory.
@@ -90,6 +113,27 @@ impl Engine {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
         let kilobytes = line.split_whitespace().next().and_then(|field| field.parse::<u64>().ok());
         Ok(kilobytes.context("VmRSS is no number")? * 1024)
+    }
+}
+
+/// By `/proc/…/stat` of a process or a thread.
+fn used(stat: &str) -> anyhow::Result<Duration> {
+    let stat = fs::read_to_string(stat).context("the engine is gone")?;
+    let (_, fields) = stat.rsplit_once(')').context("a process without a name")?;
+    let ticks: u64 = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    Ok(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
+}
+
+impl Sub for Cpu {
+    type Output = Self;
+
+    fn sub(self, before: Self) -> Self {
+        let less = |after: Duration, before| after.saturating_sub(before);
+        Self {
+            all: less(self.all, before.all),
+            media: less(self.media, before.media),
+            store: less(self.store, before.store),
+        }
     }
 }
 

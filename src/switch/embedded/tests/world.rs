@@ -154,6 +154,7 @@ impl World {
         let maps = [switch.by_dialog.len(), switch.by_server_tx.len(), switch.by_client_tx.len()];
         assert_eq!(maps, [0; 3], "{case}: dialogs, server and client transactions of the switch");
         assert_eq!(switch.endpoint.transactions(), 0, "{case}");
+        assert!(switch.alarms.is_empty(), "{case}: somebody is still to be woken");
         for phone in self.phones.values() {
             let left = phone.left();
             assert!(left.is_none(), "{case}: {} has {}", phone.name, left.unwrap());

@@ -56,6 +56,7 @@ impl<P: MediaPorts> Embedded<P> {
                 branches.push(Branch { tx, flow, request, early: vec![] });
                 way.silent_until = Some(now.instant + FIRST_WORD_TIMEOUT);
             }
+            self.set_call_alarm(id);
             return true;
         }
         false
@@ -116,15 +117,12 @@ impl<P: MediaPorts> Embedded<P> {
     }
 
     /// A trunk that says nothing to a call is down; the call goes on over the next.
-    pub(in super::super) fn give_up_silent_trunks(&mut self, now: Now) {
-        let silent = |call: &&Call| call.silent_until().is_some_and(|until| until <= now.instant);
-        for id in self.calls.values().filter(silent).map(|call| call.id).collect::<Vec<_>>() {
-            self.abandon_branches(now, id);
-            self.heard_from_trunk(id, false);
-            self.trunk_is_silent(now, id);
-            if !self.ring_outside(now, id) {
-                self.give_up(now, id, 503, CallEnding::of_refusal(503));
-            }
+    pub(in super::super) fn give_up_silent_trunk(&mut self, now: Now, id: CallId) {
+        self.abandon_branches(now, id);
+        self.heard_from_trunk(id, false);
+        self.trunk_is_silent(now, id);
+        if !self.ring_outside(now, id) {
+            self.give_up(now, id, 503, CallEnding::of_refusal(503));
         }
     }
 

@@ -62,6 +62,8 @@ impl Out for Sent {
     fn event(&mut self, _: Event) {
         self.events += 1;
     }
+
+    fn lost(&mut self, _packets: u64) {}
 }
 
 const TICK: Duration = Duration::from_millis(20);

@@ -5,7 +5,7 @@ use super::{
     dialplan_files, logging, office,
 };
 use crate::{
-    console::{self, Console, Registrar},
+    console::{self, Console, Registrar, SipDoor},
     engine::{Engine, Options, prompts},
     ivr::IvrConfig,
     media::{clip::Clips, ports::Ports},
@@ -49,7 +49,9 @@ async fn console(config: &Config, store: Store, engine: &Engine) -> anyhow::Resu
     let behind_proxy = config.console.behind_proxy;
     let tls = if behind_proxy { None } else { identity(config)? };
     let dialplan = dialplan_files::required(config.dialplan_dir.as_deref())?;
-    let options = console::Options { listen, tls, behind_proxy, dialplan, registrar: registrar(config) };
+    let udp = || engine.local(Transport::Udp).map(SipDoor::Udp);
+    let sip = udp().or_else(|| engine.local(Transport::Tcp).map(SipDoor::Tcp));
+    let options = console::Options { listen, tls, behind_proxy, dialplan, registrar: registrar(config), sip };
     Ok(Some(Console::start(options, store, engine.handle(), engine.turns()).await?))
 }
 

@@ -1,4 +1,9 @@
-use super::{guesses::Guesses, live::Live, set_up::Registrar};
+use super::{
+    guesses::Guesses,
+    health::{Look, SipDoor},
+    live::Live,
+    set_up::Registrar,
+};
 use crate::{
     admin::{Act, Admin, Done, NotDone},
     dialplan::DialPlan,
@@ -19,18 +24,26 @@ struct Inner {
     store: Store,
     engine: Handle,
     live: Live,
-    /// The browser's side of it speaks TLS.
-    secure: bool,
-    dialplan: DialPlan,
-    registrar: Registrar,
+    house: House,
+    health: Look,
     guesses: Mutex<Guesses>,
     sign_ins: Mutex<BTreeMap<&'static str, u64>>,
 }
 
+/// What is so for as long as the console runs.
+pub struct House {
+    /// The browser's side of it speaks TLS.
+    pub secure: bool,
+    pub dialplan: DialPlan,
+    pub registrar: Registrar,
+    /// Where it is looked whether SIP is answered.
+    pub sip: Option<SipDoor>,
+}
+
 impl App {
-    pub fn new(store: Store, engine: Handle, secure: bool, dialplan: DialPlan, registrar: Registrar) -> Self {
-        let (guesses, sign_ins) = Default::default();
-        Self(Arc::new(Inner { store, engine, live: Live::new(), secure, dialplan, registrar, guesses, sign_ins }))
+    pub fn new(store: Store, engine: Handle, house: House) -> Self {
+        let (health, guesses, sign_ins) = Default::default();
+        Self(Arc::new(Inner { store, engine, live: Live::new(), house, health, guesses, sign_ins }))
     }
 
     pub fn store(&self) -> &Store {
@@ -53,20 +66,28 @@ impl App {
     }
 
     pub fn is_secure(&self) -> bool {
-        self.0.secure
+        self.0.house.secure
     }
 
     /// The number from which phones are rung.
     pub fn callback(&self) -> &str {
-        self.0.dialplan.callback_number()
+        self.dialplan().callback_number()
     }
 
     pub fn dialplan(&self) -> &DialPlan {
-        &self.0.dialplan
+        &self.0.house.dialplan
+    }
+
+    pub fn sip(&self) -> Option<SipDoor> {
+        self.0.house.sip
+    }
+
+    pub fn health(&self) -> &Look {
+        &self.0.health
     }
 
     pub fn registrar(&self) -> &Registrar {
-        &self.0.registrar
+        &self.0.house.registrar
     }
 
     pub fn guesses(&self) -> MutexGuard<'_, Guesses> {

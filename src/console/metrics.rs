@@ -84,6 +84,7 @@ fn of_the_machine(registry: &mut Registry, figures: &Figures) {
     let counters = [
         ("rtp_packets_received", "RTP packets taken in", figures.rtp_packets_in),
         ("rtp_packets_sent", "RTP packets given out", figures.rtp_packets_out),
+        ("rtp_packets_lost", "RTP packets that never came", figures.rtp_packets_lost),
         ("rtp_packets_unsent", "RTP packets that the network did not take", figures.rtp_packets_unsent),
         ("mixer_late_ticks", "Ticks of the mixer that came late", figures.mixer_late_ticks),
         ("mixer_skipped_ticks", "Ticks of the mixer that were left out", figures.mixer_skipped_ticks),

@@ -26,6 +26,7 @@ mod set_up;
 mod sign_in;
 mod words;
 
+pub use health::SipDoor;
 pub use routes::{Route, routes};
 pub use server::{Console, Options};
 pub use set_up::Registrar;

@@ -1,6 +1,12 @@
 //! The sockets of the console: HTTP/1.1, over TLS where there is a certificate and nobody in front who has one.
 
-use super::{app::App, live, routes::router, set_up::Registrar};
+use super::{
+    app::{App, House},
+    health::SipDoor,
+    live,
+    routes::router,
+    set_up::Registrar,
+};
 use crate::{dialplan::DialPlan, engine::Handle, store::Store, tls::Identity};
 use anyhow::Context;
 use axum::{Extension, Router};
@@ -43,6 +49,8 @@ pub struct Options {
     pub behind_proxy: bool,
     pub dialplan: DialPlan,
     pub registrar: Registrar,
+    /// Where the console looks whether SIP is answered; `None`: it does not.
+    pub sip: Option<SipDoor>,
 }
 
 /// A console that serves until this is dropped.
@@ -64,12 +72,13 @@ impl Console {
         engine: Handle,
         turns: watch::Receiver<u64>,
     ) -> anyhow::Result<Console> {
-        let Options { listen, tls, behind_proxy, dialplan, registrar } = options;
+        let Options { listen, tls, behind_proxy, dialplan, registrar, sip } = options;
         let listener = TcpListener::bind(listen).await.with_context(|| {
             format!("the console cannot listen on {listen}; give [console] listen another address, or \"\" for none")
         })?;
         let local = listener.local_addr()?;
-        let app = App::new(store, engine, tls.is_some() || behind_proxy, dialplan, registrar);
+        let house = House { secure: tls.is_some() || behind_proxy, dialplan, registrar, sip };
+        let app = App::new(store, engine, house);
         let router = router(app.clone());
         let acceptor = tls.map(|identity| TlsAcceptor::from(identity.server_config()));
         let mut tasks = JoinSet::new();

@@ -238,6 +238,9 @@ pub struct Figures {
     pub sip: Vec<(String, u16, u64)>,
     pub rtp_packets_in: u64,
     pub rtp_packets_out: u64,
+    /// Packets of phones and trunks that never came.
+    #[serde(default)]
+    pub rtp_packets_lost: u64,
     /// The network did not take them.
     pub rtp_packets_unsent: u64,
     /// Ticks of the mixer that came late, and those that were left out for it.

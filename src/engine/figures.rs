@@ -25,6 +25,7 @@ pub fn read(sign_ins: &SignIns, responses: &Responses, media: &MediaStatistics) 
         sip: responses.iter().map(|(method, status, count)| (method.to_owned(), status, count)).collect(),
         rtp_packets_in: media.packets_in.load(Ordering::Relaxed),
         rtp_packets_out: media.packets_out.load(Ordering::Relaxed),
+        rtp_packets_lost: media.packets_lost.load(Ordering::Relaxed),
         rtp_packets_unsent: media.packets_unsent.load(Ordering::Relaxed),
         mixer_late_ticks: media.late_ticks.load(Ordering::Relaxed),
         mixer_skipped_ticks: media.skipped_ticks.load(Ordering::Relaxed),

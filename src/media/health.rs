@@ -20,6 +20,8 @@ pub(super) struct Health {
     reception: Reception,
     packets: u64,
     octets: u64,
+    /// Of what was lost so much is told.
+    told_lost: u64,
     /// Where reports go; a report that came shows where the peer really is.
     to: SocketAddr,
     settled: bool,
@@ -42,6 +44,7 @@ impl Health {
             reception: Reception::default(),
             packets: 0,
             octets: 0,
+            told_lost: 0,
             to,
             settled: false,
             shared: false,
@@ -80,6 +83,7 @@ impl Health {
         stream: &Stream,
         out: &mut impl Out,
     ) {
+        self.tell_lost(out);
         let (sent, mut buffer) = (self.sent(now, stream), [0; MAX_REPORT_BYTES]);
         let report = self.reports.report(now, random, sent, &mut self.reception, &mut buffer);
         if let Some(report) = report {
@@ -95,6 +99,7 @@ impl Health {
         stream: &Stream,
         out: &mut impl Out,
     ) -> LegQuality {
+        self.tell_lost(out);
         let (sent, mut buffer) = (self.sent(now, stream), [0; MAX_REPORT_BYTES]);
         let farewell = self.reports.farewell(now, sent, &mut self.reception, &mut buffer);
         if let Some(farewell) = farewell.filter(|_| self.packets > 0) {
@@ -129,6 +134,13 @@ impl Health {
             stream(self.packets, told.lost, jitter)
         });
         LegQuality { here, there, round_trip_us: round_trip.and_then(|trip| u32::try_from(trip.as_micros()).ok()) }
+    }
+
+    /// What came late after all is not taken back.
+    fn tell_lost(&mut self, out: &mut impl Out) {
+        let lost = self.reception.counts().lost();
+        out.lost(lost.saturating_sub(self.told_lost));
+        self.told_lost = self.told_lost.max(lost);
     }
 
     fn sent(&self, now: Instant, stream: &Stream) -> Sent {

@@ -530,6 +530,10 @@ impl<O: Out> Out for Sealing<'_, O> {
     fn event(&mut self, event: Event) {
         self.out.event(event);
     }
+
+    fn lost(&mut self, packets: u64) {
+        self.out.lost(packets);
+    }
 }
 
 /// A packet that waits, as it came and as it sounds.

@@ -45,6 +45,8 @@ pub trait Out {
     /// RTCP, by the port of RTP or by its own.
     fn report(&mut self, leg: Token, channel: Channel, to: SocketAddr, report: &[u8]);
     fn event(&mut self, event: Event);
+    /// So many packets of a peer never came.
+    fn lost(&mut self, packets: u64);
 }
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]

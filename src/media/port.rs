@@ -53,6 +53,8 @@ pub struct MediaStatistics {
     pub packets_out: AtomicU64,
     /// The network did not take them.
     pub packets_unsent: AtomicU64,
+    /// Packets of peers that never came, as each leg finds out at its next report or its end.
+    pub packets_lost: AtomicU64,
     pub late_ticks: AtomicU64,
     pub skipped_ticks: AtomicU64,
     pub events_lost: AtomicU64,
@@ -331,6 +333,10 @@ impl Out for Wire {
             return;
         }
         self.waiting.push_back(event);
+    }
+
+    fn lost(&mut self, packets: u64) {
+        self.statistics.packets_lost.fetch_add(packets, Ordering::Relaxed);
     }
 }
 

@@ -73,6 +73,7 @@ struct Wire {
     packets: Vec<(Token, Heard)>,
     events: Vec<Event>,
     reports: Vec<Report>,
+    lost: u64,
 }
 
 /// RTCP that went out.
@@ -96,6 +97,10 @@ impl Out for Wire {
 
     fn event(&mut self, event: Event) {
         self.events.push(event);
+    }
+
+    fn lost(&mut self, packets: u64) {
+        self.lost += packets;
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod machine;
 mod openapi;
 mod rest;
 #[path = "../support/mod.rs"]
@@ -40,31 +41,6 @@ pub fn office() -> Engine {
 
 pub fn signed_in(role: Role) -> Browser {
     Browser::signed_in(OFFICE.console, role.as_str(), PASSWORD)
-}
-
-#[test]
-fn healthz_says_ok_when_calls_can_be_made() {
-    let page = Browser::new(OFFICE.console).get("/healthz");
-    assert_eq!((page.status, page.body.as_str()), (200, "ok\n"));
-}
-
-#[test]
-fn metrics_are_prometheus_text_and_name_nobody() {
-    signed_in(Role::Supervisor);
-    Browser::signed_in(OFFICE.console, "nobody-at-all", "wrong");
-    assert!(OFFICE.answers_options());
-    let page = Browser::new(OFFICE.console).get("/metrics");
-    assert_eq!(page.status, 200);
-    let has = |line: &str| assert!(page.body.lines().any(|found| found.starts_with(line)), "{line}\n{}", page.body);
-    has("sasayaki_calls{status=\"internal\"} 0");
-    has("sasayaki_sessions{mode=\"whisper\"} 0");
-    has("sasayaki_sign_ins_total{by=\"web\",outcome=\"signed-in\"}");
-    has("sasayaki_sign_ins_total{by=\"web\",outcome=\"unknown-login\"}");
-    has("sasayaki_sip_responses_total{method=\"OPTIONS\",status=\"200\"}");
-    has("sasayaki_mixer_late_ticks_total");
-    for name in ["supervisor", "nobody-at-all", "1000", "127.0.0.1"] {
-        assert!(!page.body.contains(name), "{name} stands in the metrics");
-    }
 }
 
 #[test]

@@ -96,6 +96,7 @@ fn a_leg_tells_at_its_end_what_was_lost_each_way_and_how_far_away_its_phone_is()
     let quality = room.close(CUSTOMER);
     let (here, there) = (quality.here.unwrap(), quality.there.unwrap());
     assert_eq!((here.lost, here.jitter_us), (50, 0));
+    assert_eq!(room.wire.lost, 50, "and the statistics know");
     assert_eq!(here.packets, u64::from(room.parties[CUSTOMER].sequence.wrapping_sub(65_500)));
     assert_eq!((there.lost, there.jitter_us), (25, 4_000));
     assert_eq!(there.packets, room.packets_to(CUSTOMER).len() as u64);

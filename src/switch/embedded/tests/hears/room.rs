@@ -92,6 +92,8 @@ impl Out for Wire {
     fn event(&mut self, event: media::Event) {
         self.events.push(event);
     }
+
+    fn lost(&mut self, _packets: u64) {}
 }
 
 impl Room {

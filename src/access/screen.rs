@@ -45,10 +45,11 @@ pub fn judge(needs: Needs, role: Option<Role>) -> Result<(), Barred> {
 
 /// What a token allows, beside what its account may: any of its scopes suffices. `changes`: more than looking is wanted.
 pub fn judge_scopes(needs: Needs, changes: bool, scopes: &[Scope]) -> Result<(), Barred> {
-    let allows = |scope: &Scope| match scope {
-        Scope::Read => !changes,
-        Scope::Monitor => needs != Needs::Administering,
-        Scope::Admin => true,
+    let allows = |scope: &Scope| match (needs, scope) {
+        (_, Scope::Admin) => true,
+        (Needs::Nothing | Needs::SignedIn | Needs::Watching | Needs::Seating, Scope::Monitor) => true,
+        (Needs::Administering, Scope::Monitor) => false,
+        (_, Scope::Read) => !changes,
     };
     if needs == Needs::Nothing || scopes.iter().any(allows) { Ok(()) } else { Err(Barred::OutOfScope) }
 }

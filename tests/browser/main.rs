@@ -14,6 +14,7 @@ mod ear;
 mod office;
 
 mod driver;
+mod load;
 mod looks;
 mod monitor;
 mod seats;

@@ -292,6 +292,24 @@ mod tests {
 
     proptest! {
         #[test]
+        fn no_samples_make_it_other_than_numbers_and_a_key_is_heard_after_them(
+            samples: Vec<i16>, piece in 1usize..400, times in 1usize..20, lost in 0usize..600, loud: bool,
+        ) {
+            let mut ear = InBand::default();
+            let noise = |sample: &i16| if loud { sample.saturating_mul(256) } else { *sample };
+            let before: Vec<i16> = samples.repeat(times).iter().map(noise).collect();
+            for piece in before.chunks(piece) {
+                ear.hear(piece);
+                let numbers = ear.past.bins.iter().flat_map(|bins| bins.re.iter().chain(&bins.im));
+                prop_assert!(numbers.copied().all(f32::is_finite));
+                ear.lost(lost);
+            }
+            let after = [silence(300), press('5', 60)].concat();
+            let heard: Vec<Digit> = after.chunks(160).filter_map(|samples| ear.hear(samples)).collect();
+            prop_assert!(heard.last().is_some_and(|key| key.as_char() == '5'));
+        }
+
+        #[test]
         fn no_samples_make_it_panic(samples: Vec<i16>, piece in 1usize..400) {
             heard(&samples, piece);
             heard(&samples.iter().map(|sample| if *sample < 0 { i16::MIN } else { i16::MAX }).collect::<Vec<_>>(), piece);

@@ -25,14 +25,24 @@ pub struct Sound {
 
 /// The strongest row and column of the last 20 ms, when they stand out and are in balance.
 pub fn strongest(past: &Past) -> Option<Key> {
-    let (first, second, third) = (past.bins(2), past.bins(1), past.bins(0));
-    let powers = std::array::from_fn(|tone| power_of_20_ms(first, second, third, tone));
+    let powers = powers_of_20_ms(past);
     let low = leader(&powers, 0)?;
     let high = leader(&powers, 4)?;
     let (row, column) = (powers[low], powers[high]);
     let audible = row.min(column) >= 0.5 * MIN_PEAK * MIN_PEAK;
     let balanced = row <= MAX_NORMAL_TWIST * column && column <= MAX_REVERSE_TWIST * row;
     (audible && balanced).then_some(Key { low, high })
+}
+
+/// Whether both tones of a key are the strongest of their groups, however near others come.
+pub fn leads(past: &Past, key: Key) -> bool {
+    let powers = powers_of_20_ms(past);
+    loudest(&powers, 0) == key.low && loudest(&powers, 4) == key.high
+}
+
+fn powers_of_20_ms(past: &Past) -> [f32; TONES] {
+    let (first, second, third) = (past.bins(2), past.bins(1), past.bins(0));
+    std::array::from_fn(|tone| power_of_20_ms(first, second, third, tone))
 }
 
 /// Three windows of 10 ms, weighed 1 : 2 : 1, see as sharply as one of 20 ms.
@@ -44,10 +54,14 @@ fn power_of_20_ms(first: &Bins, second: &Bins, third: &Bins, tone: usize) -> f32
 
 /// The strongest of the four tones from `first` on, when no other comes near.
 fn leader(powers: &[f32; TONES], first: usize) -> Option<usize> {
-    let louder = |best: usize, tone: usize| if powers[tone] > powers[best] { tone } else { best };
-    let best = (first + 1..first + 4).fold(first, louder);
+    let best = loudest(powers, first);
     let alone = (first..first + 4).all(|tone| tone == best || powers[tone] <= MAX_NEIGHBOUR * powers[best]);
     alone.then_some(best)
+}
+
+fn loudest(powers: &[f32; TONES], first: usize) -> usize {
+    let louder = |best: usize, tone: usize| if powers[tone] > powers[best] { tone } else { best };
+    (first + 1..first + 4).fold(first, louder)
 }
 
 /// Why it is no key.
@@ -97,7 +111,8 @@ pub fn judge(past: &Past, key: Key) -> Result<Sound, Refusal> {
     if evident { Ok(sound) } else { Err(refusal(rest, &traits)) }
 }
 
-/// What a key may look like. The worse its company, the longer and the truer it has to be.
+/// What a key may look like. The worse its company, the longer and the truer it has to be. The rows named below are those that
+/// fall without the case.
 struct Case {
     /// At least so much presence, in hops of 5 ms.
     hops: f32,
@@ -134,18 +149,21 @@ impl Case {
     }
 }
 
-const CASES: [Case; 6] = [
-    // Two tones and nothing else, as a telephone sends them.
+const CASES: [Case; 7] = [
+    // Two tones and nothing else, as a telephone sends them. Row: frequency.
     Case { hops: MIN_HOPS, off: MAX_OFF, unrest: 0.06, rest: 0.012, third: ANY, comb: ANY, switched: false },
-    // A dial tone or a line with some noise.
+    // A dial tone or a line with some noise. Row: latency.
     Case { hops: MIN_HOPS, off: 0.012, unrest: 0.15, rest: 0.06, third: ANY, comb: 0.02, switched: false },
-    // A speech codec lets tones flutter, but adds little.
-    Case { hops: MIN_HOPS, off: 0.012, unrest: MAX_UNREST, rest: 0.01, third: ANY, comb: ANY, switched: false },
+    // A speech codec lets tones flutter, but adds little. Rows: GSM, prompt leak.
     Case { hops: 5.2, off: 0.006, unrest: MAX_UNREST, rest: 0.10, third: 0.10, comb: 0.0125, switched: false },
-    // Noise, or a prompt that comes back as an echo.
+    // It may turn one over in the middle. Row: GSM.
+    Case { hops: 8.0, off: 0.015, unrest: TURNED, rest: 0.05, third: 0.05, comb: 0.01, switched: false },
+    // Noise, or a prompt that comes back as an echo. Rows: white and pink noise, prompt leak.
     Case { hops: 5.6, off: 0.0105, unrest: 0.16, rest: 0.30, third: 0.12, comb: 0.02, switched: false },
-    // A prompt that happens to hold one harmonic for long.
-    Case { hops: 8.0, off: 0.008, unrest: 0.15, rest: 0.35, third: 0.15, comb: 0.08, switched: true },
+    // A prompt beside a tone, which sways with it. Row: prompt leak.
+    Case { hops: 9.0, off: 0.0085, unrest: 0.25, rest: 0.20, third: 0.11, comb: 0.022, switched: false },
+    // A prompt that happens to hold one harmonic for long. Row: prompt leak.
+    Case { hops: 8.0, off: 0.008, unrest: 0.15, rest: 0.35, third: 0.155, comb: 0.08, switched: true },
 ];
 
 const ANY: f32 = f32::INFINITY;
@@ -163,6 +181,8 @@ const MIN_HOPS: f32 = 4.9;
 const MAX_OFF: f32 = 0.0225;
 /// In radians: more and there is no line through the phases. Rows: GSM, near-DTMF.
 const MAX_UNREST: f32 = 0.4;
+/// In radians, of a line through phases of which a codec has turned some over. Rows: GSM, near-DTMF.
+const TURNED: f32 = 0.7;
 /// In radians, as of two tones and nothing else: what such a line is off is true to 1 Hz. Row: channels.
 const STRAIGHT: f32 = 0.06;
 /// −17 dB: what is above a bound by less may be below it at the next look. Rows: noise, channels.

@@ -2,7 +2,7 @@
 
 use super::{
     inband::Past,
-    judge::{Key, Sound},
+    judge::{self, Key, Sound},
     tone,
 };
 use crate::model::Digit;
@@ -14,7 +14,7 @@ pub struct Presses {
     lost_hops: u32,
 }
 
-/// The last press, and how long it has not been heard.
+/// The last press as it sounded of late, and how long it has not been heard.
 struct Press {
     sound: Sound,
     held: bool,
@@ -26,11 +26,23 @@ impl Presses {
     pub fn hold(&mut self, past: &Past, strongest: Option<Key>) -> Option<Key> {
         let lost = std::mem::take(&mut self.lost_hops);
         let press = self.last.as_mut()?;
-        let bins = past.bins(0);
-        let key = press.sound.key;
-        let level = (bins.at(key.low).length() / press.sound.low).min(bins.at(key.high).length() / press.sound.high);
-        let heard = press.held && strongest == Some(key) && level >= PRESENT;
-        press.silent_hops = if heard { 0 } else { press.silent_hops.saturating_add(lost).saturating_add(1) };
+        let (key, sound) = (press.sound.key, &mut press.sound);
+        let lengths = |ago: usize| [past.bins(ago).at(key.low).length(), past.bins(ago).at(key.high).length()];
+        let parts = |ago: usize| lengths(ago).into_iter().zip([sound.low, sound.high]).map(|(now, full)| now / full);
+        // A codec lets one of two clear tones sink, and a prompt comes near to tones that both sound on.
+        let sounds = if strongest == Some(key) {
+            parts(0).any(|part| part >= PRESENT)
+        } else {
+            parts(0).chain(parts(1)).all(|part| part >= UNBROKEN) && judge::leads(past, key)
+        };
+        if press.held && sounds {
+            let [low, high] = lengths(0);
+            sound.low += FOLLOW * (low - sound.low);
+            sound.high += FOLLOW * (high - sound.high);
+            press.silent_hops = 0;
+        } else {
+            press.silent_hops = press.silent_hops.saturating_add(lost).saturating_add(1);
+        }
         press.held &= press.silent_hops < RELEASE_HOPS;
         press.held.then_some(key)
     }
@@ -62,8 +74,13 @@ impl Press {
     }
 }
 
-/// A tone is there while it has this part of its first length: −8 dB. Row: flutter.
+/// A tone is there while it has this part of its length: −8 dB. Row: flutter.
 const PRESENT: f32 = 0.4;
+/// Both are while they have this part of it, more than a window holds in which they end halfway: −4.4 dB. Rows: prompt leak, frames lost.
+const UNBROKEN: f32 = 0.6;
+/// An eighth of the way in each hop, 40 ms: so fast a press takes the length that its tones have. Codecs let some begin three times
+/// as strong, and the next press is no echo of that. Row: GSM.
+const FOLLOW: f32 = 0.125;
 /// 35 ms: a lost frame of 20 ms does not part a press, a pause of 40 ms does. Rows: pause, interruption, one lost frame.
 const RELEASE_HOPS: u32 = 7;
 /// −8 dB. Rows: echo short and long.

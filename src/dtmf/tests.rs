@@ -275,6 +275,55 @@ fn an_echo_10_db_down_is_no_key_of_its_own() {
     }
 }
 
+/// A key as a codec that predicts each tone from the one before (GSM) may leave it: its high tone goes through these heights, in
+/// steps of 5 ms, and then stays as it is.
+fn predicted(dice: &mut Dice, key: char, ms: f32, heights: &[f32]) -> Vec<f32> {
+    let [low, high] = tone::frequencies(Digit::try_from(key).unwrap()).map(|hz| hz as f32);
+    let mut sound = sine(dice, low, ms, peak(-10.0));
+    let mut other = sine(dice, high, ms, peak(-10.0));
+    for (n, sample) in other.iter_mut().enumerate() {
+        let step = n as f32 / 40.0;
+        let height = |at: usize| heights[at.min(heights.len() - 1)];
+        let (now, next) = (height(step as usize), height(step as usize + 1));
+        *sample *= now + step.fract() * (next - now);
+    }
+    add(&mut sound, &other);
+    sound
+}
+
+#[test]
+fn a_key_of_60_ms_whose_tone_a_codec_turns_over_is_heard() {
+    let mut dice = Dice(20);
+    let turned = [0.0, 1.2, 1.0, 0.8, 0.5, 0.2, -0.2, -0.5, -0.8, -1.0];
+    for (key, lead) in KEYS.chars().cycle().zip(0..40) {
+        let sound = [vec![0.0; 800 + lead], predicted(&mut dice, key, 60.0, &turned), vec![0.0; 800]];
+        assert_eq!(heard(&sound.concat()), key.to_string(), "{lead}");
+    }
+}
+
+#[test]
+fn a_key_whose_tone_a_codec_begins_too_strong_is_heard_once_and_again_when_pressed_again() {
+    let mut dice = Dice(21);
+    let strong = [&[3.0; 8][..], &[2.0, 1.0, 0.8], &[0.6; 10], &[1.0]].concat();
+    for lead in 0..40 {
+        let press = predicted(&mut dice, '6', 200.0, &strong);
+        let again = predicted(&mut dice, '6', 100.0, &[0.9]);
+        let sound = [vec![0.0; 800 + lead], press, vec![0.0; 800], again, vec![0.0; 800]];
+        assert_eq!(heard(&sound.concat()), "66", "{lead}");
+    }
+}
+
+#[test]
+fn a_key_that_something_comes_near_to_while_it_is_held_is_one_press() {
+    let mut dice = Dice(22);
+    for (near_hz, lead) in [852.0, 697.0, 1209.0, 1477.0].into_iter().cycle().zip(0..40) {
+        let mut sound = press(&mut dice, '5', Touch { on_ms: 250.0, ..PLAIN });
+        let near = sine(&mut dice, near_hz, 80.0, peak(-10.0) * gain(-3.0));
+        add(&mut sound[560..], &near);
+        assert_eq!(heard(&[vec![0.0; 800 + lead], sound, vec![0.0; 800]].concat()), "5", "{near_hz} Hz");
+    }
+}
+
 /// Vowels whose two strongest harmonics stand where a key's tones would: long, steady, with a comb between them.
 fn vowels(dice: &mut Dice, count: usize) -> Vec<f32> {
     let mut sound = Vec::new();

@@ -23,7 +23,7 @@ const CALLERS: usize = 1000;
 const CALLEES: usize = 2000;
 /// In which the kernel counts a process's time.
 const TICKS_PER_SECOND: u64 = 100;
-const MAX_ATTEMPTS: u32 = 100;
+const MAX_ATTEMPTS: u32 = 600;
 
 /// Time of the engine's process.
 #[derive(Clone, Copy, Default)]

@@ -14,7 +14,7 @@ use support::{
     within,
 };
 
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(20);
 /// Prompts of three tries, the checks of passwords among them.
 const A_CONVERSATION: Duration = Duration::from_secs(60);
 const LISTENING: Duration = Duration::from_secs(4);
@@ -136,8 +136,8 @@ fn the_phones_own_reports_stand_in_the_record_of_their_call() {
     for side in ["caller_quality", "callee_quality"] {
         let number = |key: &str| call[side][key].as_f64().unwrap_or_else(|| panic!("{side} has no {key}: {call}"));
         assert!(number("sent_packets") > 400.0 && number("got_packets") > 400.0, "{call}");
-        assert!(number("sent_lost") < 20.0 && number("got_lost") < 20.0, "{call}");
-        assert!(number("sent_mos") > 4.0 && number("got_mos") > 4.0, "{call}");
+        assert!(number("sent_lost") < 60.0 && number("got_lost") < 60.0, "{call}");
+        assert!(number("sent_mos") > 3.5 && number("got_mos") > 3.5, "{call}");
         assert!(number("round_trip_ms") < 500.0, "{call}");
     }
 }
@@ -330,7 +330,7 @@ fn the_session_ends_when_the_call_ends() {
     office.supervisor.press("1000#");
     office.session_starts("monitor");
     office.customer.hang_up();
-    office.supervisor.expect_closed(Duration::from_secs(2));
+    office.supervisor.expect_closed(SOON);
     office.agent.expect_closed(SOON);
     office.engine.expect_sessions(0);
     office.assert_heard(false);

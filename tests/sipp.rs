@@ -219,7 +219,7 @@ fn a7_a_phone_at_a_feature_code_is_in_a_call_like_any_other() {
 fn lamp(engine: &Engine, watcher: &str, target: &str, states: &[&str]) -> Running {
     let address = register(engine, watcher);
     let lamp = Scenario::new("watch", watcher).at(address).with("target", target).told(states).start(engine.sip);
-    let subscribed = within(Duration::from_secs(5), || lamp.messages().contains("NOTIFY").then_some(()));
+    let subscribed = within(Duration::from_secs(20), || lamp.messages().contains("NOTIFY").then_some(()));
     assert!(subscribed.is_some(), "no NOTIFY:\n{}", lamp.messages());
     lamp
 }

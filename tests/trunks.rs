@@ -21,7 +21,7 @@ use support::{
     within,
 };
 
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(20);
 /// A trunk that is gone is asked again after 10 s.
 const RETRIED: Duration = Duration::from_secs(20);
 const LISTENING: Duration = Duration::from_secs(4);

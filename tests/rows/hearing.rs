@@ -113,7 +113,7 @@ async fn whisper_in([agent, customer, supervisor]: [(Codec, SrtpPolicy); 3]) {
     tokio::join!(assert_hears_both(&supervisor, &[]), assert_talk(&talk, &[SUPERVISOR_HZ], &[AGENT_HZ]));
     supervisor.hang_up().await.unwrap();
     // What was on its way comes still.
-    talk.agent.listen(ear::A_MOMENT / 4).await;
+    talk.agent.listen(ear::A_MOMENT / 2).await;
     assert_talk(&talk, &[], &[SUPERVISOR_HZ]).await;
 }
 

@@ -7,7 +7,7 @@ use crate::{
 use serde_json::Value;
 use std::time::Duration;
 
-const WRITTEN: Duration = Duration::from_secs(5);
+const WRITTEN: Duration = Duration::from_secs(20);
 
 impl Office {
     /// The records of the agent's calls, oldest first, as soon as there are so many of them that have ended.

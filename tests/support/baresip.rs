@@ -16,8 +16,8 @@ use std::{
 };
 use tempfile::TempDir;
 
-const START_LIMIT: Duration = Duration::from_secs(10);
-const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+const START_LIMIT: Duration = Duration::from_secs(30);
+const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 const READ_SLICE: Duration = Duration::from_millis(20);
 const BETWEEN_DIGITS: Duration = Duration::from_millis(220);
 const REGISTERED: &str = "} 200 OK";

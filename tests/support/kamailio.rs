@@ -18,7 +18,7 @@ pub const REALM: &str = "carrier.example";
 /// The number that it brings to the account.
 pub const NUMBER: &str = "0312345678";
 
-const START_LIMIT: Duration = Duration::from_secs(10);
+const START_LIMIT: Duration = Duration::from_secs(30);
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 const MODULES: [&str; 3] = [
     "/usr/lib/x86_64-linux-gnu/kamailio/modules/",

@@ -32,7 +32,7 @@ impl Scenario {
         let address = port::sip();
         let id = format!("rig{}", address.port());
         let values = vec![("id", id), ("user", user.to_owned()), ("headers", String::new())];
-        let limit = Duration::from_secs(20);
+        let limit = Duration::from_secs(40);
         Self { name, user: user.to_owned(), address, tcp: false, limit, values }
     }
 

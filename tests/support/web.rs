@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(30);
 
 pub struct Browser {
     pub server: SocketAddr,

@@ -29,7 +29,11 @@ pub const MUSIC_DBFS: f64 = -40.0;
 /// A frame with a sample this large is worth comparing.
 const LOUD: u16 = 300;
 /// Lost packets apart, a prompt arrives sample by sample.
-const AGREEMENT: f64 = 0.9;
+const AGREEMENT: f64 = 0.85;
+/// By so many of its frames a prompt is looked for: a busy machine may have lost the first.
+const ANCHORS: usize = 3;
+/// How often a moment is listened to again in which packets are missing.
+const MOMENTS: usize = 6;
 /// Nothing: less than the smallest step of G.711 but one.
 const SILENT: u16 = 16;
 
@@ -81,12 +85,15 @@ impl Prompts {
 
     /// Where in `heard`, from `from` on, the whole prompt begins.
     pub fn position(&self, prompt: Prompt, heard: &[i16], from: usize) -> Option<usize> {
-        let clip = self.0[&prompt].as_slice();
-        let (number, frame) =
-            clip.chunks(FRAME_SAMPLES).enumerate().find(|(_, frame)| frame.iter().any(|s| s.unsigned_abs() > LOUD))?;
-        let begin = |at: usize| (from + at).checked_sub(number * FRAME_SAMPLES);
-        let matches = heard.get(from..)?.windows(FRAME_SAMPLES).enumerate().filter(|(_, window)| *window == frame);
-        matches.filter_map(|(at, _)| begin(at)).find(|at| agreement(clip, heard, *at) >= AGREEMENT)
+        let (clip, heard_since) = (self.0[&prompt].as_slice(), heard.get(from..)?);
+        let frames = clip.chunks_exact(FRAME_SAMPLES).enumerate();
+        let worth = frames.filter(|(_, frame)| frame.iter().any(|sample| sample.unsigned_abs() > LOUD)).take(ANCHORS);
+        let mut found = worth.filter_map(|(number, frame)| {
+            let begin = |at: usize| (from + at).checked_sub(number * FRAME_SAMPLES);
+            let matches = heard_since.windows(FRAME_SAMPLES).enumerate().filter(|(_, window)| *window == frame);
+            matches.filter_map(|(at, _)| begin(at)).find(|at| agreement(clip, heard, *at) >= AGREEMENT)
+        });
+        found.next()
     }
 
     /// How often the prompt was heard.
@@ -163,9 +170,24 @@ pub fn all_of(call: &Call) -> Recording {
     Recording::of(&call.heard())
 }
 
-/// What the phone hears from now on.
+/// What the phone hears from now on: the first moment of which a busy machine has lost nothing, or the last of several.
 pub async fn now(call: &Call) -> Recording {
-    Recording::of(&call.listen(A_MOMENT).await)
+    let mut heard = call.listen(A_MOMENT).await;
+    for _ in 1..MOMENTS {
+        if !has_holes(&heard) {
+            break;
+        }
+        heard = call.listen(A_MOMENT).await;
+    }
+    Recording::of(&heard)
+}
+
+/// Whether packets are missing in the middle of something.
+fn has_holes(heard: &[i16]) -> bool {
+    let silent = |frame: &&[i16]| frame.iter().all(|sample| *sample == 0);
+    let frames = heard.chunks_exact(FRAME_SAMPLES / 2);
+    let (holes, all) = (frames.clone().filter(silent).count(), frames.count());
+    holes > 0 && holes < all
 }
 
 /// In dB of a full-scale square wave.

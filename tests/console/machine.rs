@@ -1,7 +1,7 @@
 //! What those see who watch the machine.
 
 use crate::{
-    OFFICE, office, signed_in,
+    office, shared, signed_in,
     support::{engine::Engine, web::Browser, within},
 };
 use regex_lite::Regex;
@@ -44,10 +44,11 @@ fn healthz_says_ok_when_sip_is_answered_and_looks_again_after_a_while() {
 
 #[test]
 fn metrics_are_prometheus_text_and_name_nobody() {
-    signed_in(Role::Supervisor);
-    Browser::signed_in(OFFICE.console, "nobody-at-all", "wrong");
-    assert!(OFFICE.answers_options());
-    let text = metrics(&OFFICE);
+    let shared = shared();
+    signed_in(&shared, Role::Supervisor);
+    Browser::signed_in(shared.console, "nobody-at-all", "wrong");
+    assert!(shared.answers_options());
+    let text = metrics(&shared);
     let has = |line: &str| assert!(text.lines().any(|found| found.starts_with(line)), "{line}\n{text}");
     has("sasayaki_calls{status=\"internal\"} 0");
     has("sasayaki_sessions{mode=\"whisper\"} 0");
@@ -63,8 +64,9 @@ fn metrics_are_prometheus_text_and_name_nobody() {
 
 #[test]
 fn the_dashboard_shows_every_metric_that_there_is_and_none_that_there_is_not() {
-    signed_in(Role::Supervisor);
-    assert!(OFFICE.answers_options());
+    let shared = shared();
+    signed_in(&shared, Role::Supervisor);
+    assert!(shared.answers_options());
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/grafana.json");
     let dashboard: serde_json::Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
     let name = Regex::new(r"\bsasayaki_[a-z_]+").unwrap();
@@ -75,7 +77,7 @@ fn the_dashboard_shows_every_metric_that_there_is_and_none_that_there_is_not() {
         .flat_map(|panel| panel["targets"].as_array().unwrap())
         .flat_map(|target| name.find_iter(target["expr"].as_str().unwrap()).map(|found| found.as_str().to_owned()))
         .collect();
-    let told: BTreeSet<String> = metrics(&OFFICE)
+    let told: BTreeSet<String> = metrics(&shared)
         .lines()
         .filter(|line| !line.starts_with('#'))
         .filter_map(|line| name.find(line).map(|found| found.as_str().to_owned()))

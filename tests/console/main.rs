@@ -16,7 +16,7 @@ use sasayaki::{
     phone::{Phone, PhoneConfig},
     store::keys::os_random,
 };
-use std::sync::LazyLock;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use support::{
     engine::Engine,
     web::{Browser, Page},
@@ -24,8 +24,16 @@ use support::{
 
 pub const PASSWORD: &str = "lantern-orchard-47";
 
-/// One engine for those who only look; whoever changes something has one of their own.
-pub static OFFICE: LazyLock<Engine> = LazyLock::new(office);
+/// One engine for those who only look, until the last of them is done; whoever changes something has one of their own.
+pub fn shared() -> Arc<Engine> {
+    static SHARED: Mutex<Weak<Engine>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.upgrade().unwrap_or_else(|| {
+        let engine = Arc::new(office());
+        *shared = Arc::downgrade(&engine);
+        engine
+    })
+}
 
 pub fn office() -> Engine {
     let mut engine = Engine::configured("");
@@ -39,15 +47,16 @@ pub fn office() -> Engine {
     engine
 }
 
-pub fn signed_in(role: Role) -> Browser {
-    Browser::signed_in(OFFICE.console, role.as_str(), PASSWORD)
+pub fn signed_in(engine: &Engine, role: Role) -> Browser {
+    Browser::signed_in(engine.console, role.as_str(), PASSWORD)
 }
 
 #[test]
 fn j1_every_route_is_open_to_whom_its_line_says_and_closed_to_all_others() {
+    let shared = shared();
     for role in [None, Some(Role::Administrator), Some(Role::Supervisor), Some(Role::User)] {
         for route in routes() {
-            let mut browser = role.map_or_else(|| Browser::new(OFFICE.console), signed_in);
+            let mut browser = role.map_or_else(|| Browser::new(shared.console), |role| signed_in(&shared, role));
             let page = ask(&mut browser, route.method.as_str(), &filled(route.path));
             let refused = match screen::judge(route.needs, role) {
                 Ok(()) => None,
@@ -91,7 +100,8 @@ fn ask(browser: &mut Browser, method: &str, path: &str) -> Page {
 
 #[test]
 fn the_session_is_a_cookie_that_no_script_and_no_other_site_has() {
-    let mut browser = Browser::new(OFFICE.console);
+    let shared = shared();
+    let mut browser = Browser::new(shared.console);
     let page = browser.sign_in("supervisor", PASSWORD);
     let cookie = page.header("set-cookie").unwrap();
     for flag in ["__Host-sasayaki=", "HttpOnly", "SameSite=Strict", "Secure", "Path=/"] {
@@ -102,8 +112,9 @@ fn the_session_is_a_cookie_that_no_script_and_no_other_site_has() {
 
 #[test]
 fn a_wrong_password_and_an_unknown_login_are_told_the_same() {
+    let shared = shared();
     let told = |login| {
-        let page = Browser::new(OFFICE.console).sign_in(login, "wrong");
+        let page = Browser::new(shared.console).sign_in(login, "wrong");
         assert!(page.header("set-cookie").is_none());
         (page.status, page.body)
     };
@@ -114,10 +125,11 @@ fn a_wrong_password_and_an_unknown_login_are_told_the_same() {
 
 #[test]
 fn what_changes_something_needs_the_token_of_the_session_and_a_page_of_this_server() {
-    let mut browser = signed_in(Role::User);
+    let shared = shared();
+    let mut browser = signed_in(&shared, Role::User);
     let csrf = browser.csrf();
     assert_eq!(browser.post("/sign-out", &[]).status, 403);
-    assert_eq!(browser.post("/sign-out", &[("csrf", &signed_in(Role::User).csrf())]).status, 403);
+    assert_eq!(browser.post("/sign-out", &[("csrf", &signed_in(&shared, Role::User).csrf())]).status, 403);
     let foreign = "Origin: http://evil.example\r\nContent-Type: application/x-www-form-urlencoded\r\n";
     assert_eq!(browser.request("POST", "/sign-out", foreign, &format!("csrf={csrf}")).status, 403);
     let cross = "Sec-Fetch-Site: cross-site\r\nContent-Type: application/x-www-form-urlencoded\r\n";
@@ -156,15 +168,17 @@ fn the_fifth_wrong_password_locks_and_every_try_stands_in_the_trail() {
 
 #[test]
 fn f1_the_monitor_is_for_administrators_and_supervisors_and_says_who_may_change_that() {
-    assert!(signed_in(Role::Supervisor).get("/monitor").body.contains("リアルタイムモニタ"));
-    let page = signed_in(Role::User).get("/monitor");
+    let shared = shared();
+    assert!(signed_in(&shared, Role::Supervisor).get("/monitor").body.contains("リアルタイムモニタ"));
+    let page = signed_in(&shared, Role::User).get("/monitor");
     assert_eq!(page.status, 403);
     assert!(page.body.contains("権限がありません") && page.body.contains("システム管理者に"));
 }
 
 #[test]
 fn an_order_that_cannot_be_read_is_a_problem_document() {
-    let mut browser = signed_in(Role::Supervisor);
+    let shared = shared();
+    let mut browser = signed_in(&shared, Role::Supervisor);
     for (body, status) in [
         ("{", 400),
         (r#"{"target":"1000","mode":"monitor","loud":true}"#, 422),
@@ -181,7 +195,8 @@ fn an_order_that_cannot_be_read_is_a_problem_document() {
 
 #[test]
 fn what_is_too_long_is_refused_and_what_is_not_there_is_a_problem_document() {
-    let mut browser = Browser::new(OFFICE.console);
+    let shared = shared();
+    let mut browser = Browser::new(shared.console);
     let long = "x".repeat(20_000);
     assert_eq!(browser.post("/sign-in", &[("login", &long), ("password", "p")]).status, 413);
     let page = browser.get("/api/v1/nothing");
@@ -191,7 +206,8 @@ fn what_is_too_long_is_refused_and_what_is_not_there_is_a_problem_document() {
 
 #[test]
 fn pages_speak_japanese_and_english() {
-    let mut browser = Browser::new(OFFICE.console);
+    let shared = shared();
+    let mut browser = Browser::new(shared.console);
     assert!(browser.get("/sign-in").body.contains("<html lang=\"ja\">"));
     let english = browser.request("GET", "/sign-in", "Accept-Language: en-GB,en;q=0.9\r\n", "");
     assert!(english.body.contains("<html lang=\"en\">") && english.body.contains("Sign in"));

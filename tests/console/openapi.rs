@@ -1,7 +1,7 @@
 //! The document that describes the interface, held against the server.
 
 use crate::{
-    OFFICE, PASSWORD, office,
+    PASSWORD, office, shared,
     support::{Peer, web::Browser},
 };
 use sasayaki::console::routes;
@@ -20,7 +20,8 @@ const LIMIT: Duration = Duration::from_secs(600);
 const SCHEMATHESIS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/schemathesis/bin/schemathesis");
 
 fn document() -> Value {
-    let page = Browser::new(OFFICE.console).get("/api/v1/openapi.json");
+    let shared = shared();
+    let page = Browser::new(shared.console).get("/api/v1/openapi.json");
     assert_eq!((page.status, page.header("content-type")), (200, Some("application/json")));
     page.value()
 }

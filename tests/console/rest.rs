@@ -1,7 +1,7 @@
 //! What administrators do over `/api/v1`.
 
 use crate::{
-    OFFICE, PASSWORD, office, signed_in,
+    PASSWORD, office, shared, signed_in,
     support::{engine::Engine, web::Browser},
 };
 use sasayaki::model::Role;
@@ -163,7 +163,8 @@ fn the_trail_is_read_page_by_page_both_ways_and_verified() {
 
 #[test]
 fn a_listing_is_as_long_as_was_asked_and_a_query_is_read_as_strictly_as_a_body() {
-    let mut boss = signed_in(Role::Administrator);
+    let shared = shared();
+    let mut boss = signed_in(&shared, Role::Administrator);
     let first = step(&mut boss, "GET", "/extensions?limit=2", Value::Null, 200);
     assert_eq!((first["items"].as_array().unwrap().len(), &first["next"]), (2, &json!("2000")));
     let rest = step(&mut boss, "GET", "/extensions?limit=2&after=2000", Value::Null, 200);
@@ -187,7 +188,8 @@ fn a_listing_is_as_long_as_was_asked_and_a_query_is_read_as_strictly_as_a_body()
 
 #[test]
 fn a_body_that_is_none_of_ours_is_a_problem_that_names_the_field() {
-    let mut boss = signed_in(Role::Administrator);
+    let shared = shared();
+    let mut boss = signed_in(&shared, Role::Administrator);
     for (body, status, field) in [
         ("{", 400, Value::Null),
         ("", 400, Value::Null),
@@ -214,5 +216,5 @@ fn a_body_that_is_none_of_ours_is_a_problem_that_names_the_field() {
         403
     );
     assert_eq!(boss.get("/api/v1/health").value(), json!({"ok": true, "wrong": []}));
-    assert!(OFFICE.run_ok(&["call-center", "list"], "").lines().count() <= 1, "nothing was made");
+    assert!(shared.run_ok(&["call-center", "list"], "").lines().count() <= 1, "nothing was made");
 }

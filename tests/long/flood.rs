@@ -67,17 +67,19 @@ pub async fn run(time: Duration) {
     talking.join().unwrap();
     let of = |refusal: Refusal| verdicts.iter().filter(|verdict| **verdict == Err(refusal)).count();
     println!(
-        "{CALLS} calls with a whisper, {} sign-ins in {} s: {} runs of argon2, {} judged, {} turned away as busy",
+        "{CALLS} calls with a whisper, {} sign-ins in {} s: {} runs of argon2, {} locked out, {} wrong, {} busy",
         verdicts.len(),
         time.as_secs(),
         store.passwords().runs(),
-        of(Refusal::LockedOut) + of(Refusal::WrongPassword),
+        of(Refusal::LockedOut),
+        of(Refusal::WrongPassword),
         of(Refusal::Busy)
     );
     println!("at rest {at_rest:?}");
     println!("flooded {flooded:?}");
-    assert!(of(Refusal::Busy) > 0, "a flood is more than can be checked");
-    assert!(store.passwords().runs() > 10);
+    // Whoever found no place in time is told what the budget says, as everybody else is.
+    let runs = store.passwords().runs();
+    assert!(runs > 10 && runs < verdicts.len() as u64, "a flood is more than can be checked");
     assert_eq!((flooded.late, flooded.skipped), (0, 0), "ticks that came late, or never");
     let expected = time.as_millis() as u64 / 20 * (CALLS as u64) * 3;
     assert!(flooded.sent * 100 >= expected * 98, "{} of {expected} packets", flooded.sent);
